@@ -1,0 +1,114 @@
+package news
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Revise returns the entry to record when prev, as recorded, was read again as
+// next at the time now: next's words with prev's identity and history, one
+// revision on. The rules by which an edit is classed stand here and nowhere
+// else:
+//
+//   - a quote's words or its named speaker changed, or the entry now says that
+//     it corrects something: Corrected, and Was keeps what no longer stands;
+//   - anything else: Updated;
+//   - once corrected, an entry stays marked so.
+func Revise(prev, next Entry, now time.Time) Entry {
+	next.Ref, next.FirstSeen = prev.Ref, prev.FirstSeen
+	next.Revision, next.Changed = prev.Revision+1, now
+	next.Aliases = unionIDs(prev.Aliases, next.Aliases, prev.Entry)
+	if next.Published.IsZero() {
+		next.Published = prev.Published
+	}
+	if next.URL == "" {
+		next.URL = prev.URL
+	}
+	if next.Author == "" {
+		next.Author = prev.Author
+	}
+	was := replaced(prev.Quotes, next.Quotes)
+	for _, q := range prev.Was {
+		if !standsIn(q, next.Quotes) && !slices.Contains(was, q) {
+			was = append(was, q)
+		}
+	}
+	next.Was = was
+	next.Status = Updated
+	if prev.Status == Corrected || len(was) > len(prev.Was) || len(replaced(prev.Quotes, next.Quotes)) > 0 ||
+		saysCorrection(&next) && !saysCorrection(&prev) {
+		next.Status = Corrected
+	}
+	return next
+}
+
+// Retract returns prev as withdrawn by its source at the time now.
+func Retract(prev Entry, now time.Time) Entry {
+	prev.Withdrawn, prev.Status = true, Withdrawn
+	prev.Changed = now
+	prev.Revision++
+	return prev
+}
+
+// replaced returns the quotes of prev whose words or speaker changed in next.
+// A quote that was merely cut is none: its words were not corrected.
+func replaced(prev, next []Quote) []Quote {
+	var was []Quote
+	for _, p := range prev {
+		if p.InHeadline || standsIn(p, next) {
+			continue
+		}
+		for _, n := range next {
+			if sameWords(p.Text, n.Text) || !standsIn(n, prev) && similarity(p.Text, n.Text) >= 0.5 {
+				was = append(was, p)
+				break
+			}
+		}
+	}
+	return was
+}
+
+// standsIn reports whether q stands in list with the same words and no other
+// named speaker.
+func standsIn(q Quote, list []Quote) bool {
+	return slices.ContainsFunc(list, func(l Quote) bool {
+		return sameWords(q.Text, l.Text) && (q.Speaker == l.Speaker || q.Speaker == "" || l.Speaker == "")
+	})
+}
+
+// sameWords compares words only: a comma or a curly mark is no correction.
+func sameWords(a, b string) bool { return a == b || slices.Equal(words(a), words(b)) }
+
+// saysCorrection reports whether an entry announces that it corrects
+// something, in the words newsrooms use.
+func saysCorrection(e *Entry) bool {
+	for _, text := range []string{e.Headline, e.Body} {
+		for par := range strings.SplitSeq(text, "\n\n") {
+			p := strings.ToLower(strings.TrimSpace(par))
+			for _, mark := range correctionMarks {
+				if strings.HasPrefix(p, mark) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// correctionMarks open a paragraph that announces a correction.
+var correctionMarks = []string{
+	"correction:", "correction –", "correction -", "corrected:", "clarification:",
+	"this post has been amended", "this post was amended", "this post has been corrected",
+	"this entry has been corrected", "this entry was corrected", "an earlier version of this",
+}
+
+func unionIDs(a, b []EntryID, except EntryID) []EntryID {
+	var out []EntryID
+	for _, id := range append(slices.Clone(a), b...) {
+		if id != except && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
