@@ -114,8 +114,9 @@ type Change struct {
 // of every entry in snap and of those between its oldest and newest (Known of
 // the store gives that). A snapshot without entries says nothing about any.
 //
-// Absence is a withdrawal only inside the range that snap covers, and only
-// after MissesToWithdraw readings in a row.
+// Absence is a withdrawal only inside the range that snap covers, only after
+// MissesToWithdraw readings in a row, and never for most of that range at once:
+// that is a broken page.
 func Diff(known []Known, snap Snapshot) []Change {
 	d := differ{known: known, byID: make(map[EntryID]int, len(known)), seen: make([]bool, len(known))}
 	for i, k := range known {
@@ -266,16 +267,33 @@ func (d *differ) absent(snap Snapshot) {
 		d.seen[i] = true
 		d.changes = append(d.changes, retracted(d.known[i]))
 	}
-	for i, k := range d.known {
-		if d.seen[i] || k.Withdrawn || !k.Dated || !k.When.After(d.oldest) || !k.When.Before(d.newest) {
-			continue
-		}
+	missing, present := d.inRange()
+	if len(missing) > 2 && len(missing) > present {
+		return // a broken page or a renumbered one, not a purge
+	}
+	for _, k := range missing {
 		if k.Missed+1 >= MissesToWithdraw {
 			d.changes = append(d.changes, retracted(k))
 			continue
 		}
 		d.changes = append(d.changes, Change{Kind: Missed, Missed: k.Missed + 1, Entry: bare(k)})
 	}
+}
+
+// inRange returns the known entries that should stand strictly between the
+// snapshot's oldest and newest and do not, and how many do stand there.
+func (d *differ) inRange() (missing []Known, present int) {
+	for i, k := range d.known {
+		if k.Withdrawn || !k.Dated || !k.When.After(d.oldest) || !k.When.Before(d.newest) {
+			continue
+		}
+		if d.seen[i] {
+			present++
+			continue
+		}
+		missing = append(missing, k)
+	}
+	return missing, present
 }
 
 func retracted(k Known) Change { return Change{Kind: Retracted, Entry: bare(k)} }

@@ -1,0 +1,188 @@
+// Package bot is the engine: it polls sources, keeps the promises in the
+// outbox, and answers commands.
+//
+// A [Bot] is made with [New] and lives as long as [Bot.Run]. Everything it
+// touches comes in through [Options]: the ledger, the reader of sources and
+// the chat adapters. Three parts share the ledger and nothing else: the poller
+// (due source → reading → diff → record), the dispatcher (due delivery → send
+// or edit → receipt) and the commands (one table → ledger queries → reply).
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/store"
+)
+
+// A Fetcher reads a source. cur is what the last reading returned, or zero.
+// Its errors should be *[news.ReadError] where the source has something to say
+// about when to come back. It is called concurrently, but never twice at once
+// for one source.
+type Fetcher interface {
+	Fetch(ctx context.Context, src news.Source, cur news.Cursor) (news.Snapshot, error)
+}
+
+// Options is what a Bot works with. Store and Fetcher are required.
+type Options struct {
+	Store         store.Store
+	Fetcher       Fetcher
+	Adapters      []chat.Adapter
+	Sources       []news.Source
+	Subscriptions []store.Subscription
+	Logger        *slog.Logger // nil discards
+	Polls         int          // readings at the same time; 0 means 16
+	Lanes         int          // channels served at the same time; 0 means 64
+}
+
+// A Bot polls, dispatches and answers. Use New.
+type Bot struct {
+	store      store.Store
+	log        *slog.Logger
+	adapters   []chat.Adapter
+	sources    []news.Source
+	subs       []store.Subscription
+	poller     *poller
+	dispatcher *dispatcher
+}
+
+// grace is how long sends under way may take after a stop: they end by
+// themselves in that time or are cut off, which costs them no attempt. It
+// leaves room to stop the whole program within two seconds.
+const grace = 1500 * time.Millisecond
+
+// New returns a Bot, or an error that names every source whose schedule is no
+// valid one.
+func New(o Options) (*Bot, error) {
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	b := &Bot{store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
+	b.dispatcher = newDispatcher(o.Store, o.Adapters, orDefault(o.Lanes, 64), log)
+	schedules := make(map[news.SourceID]schedule, len(o.Sources))
+	var errs []error
+	for _, src := range o.Sources {
+		s, err := parseSchedule(src)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("source %s: %w", src.ID, err))
+		}
+		schedules[src.ID] = s
+	}
+	b.poller = newPoller(o.Store, o.Fetcher, schedules, orDefault(o.Polls, 16), b.dispatcher.wake, log)
+	return b, errors.Join(errs...)
+}
+
+func orDefault(n, def int) int {
+	if n <= 0 {
+		return def
+	}
+	return n
+}
+
+// Run follows the sources and serves the adapters until ctx is done, then
+// stops in order: polling, sending, adapters. It returns nil after ctx is
+// done, or why it could not go on: the ledger cannot be written any more.
+// An adapter that cannot serve commands is logged and goes on sending.
+func (b *Bot) Run(ctx context.Context) error {
+	if err := b.store.Sync(ctx, b.sources, b.subs); err != nil {
+		return fmt.Errorf("sync sources: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
+	// Adapters outlive the dispatcher, which outlives the poller.
+	base := context.WithoutCancel(ctx)
+	adapterCtx, stopAdapters := context.WithCancel(base)
+	defer stopAdapters()
+	served := b.serve(adapterCtx)
+
+	g, gctx := errgroup.WithContext(ctx)
+	polled := make(chan struct{}) // closed when the poller has stopped
+	g.Go(func() error {
+		defer close(polled)
+		return b.poller.run(gctx)
+	})
+	g.Go(func() error { return b.dispatcher.run(gctx, polled) })
+	err := g.Wait()
+	stopAdapters()
+	served()
+	return err
+}
+
+// serve starts every adapter's Serve and returns a function that waits for
+// them to end, at most for the grace.
+func (b *Bot) serve(ctx context.Context) (wait func()) {
+	done := make(chan struct{})
+	var g errgroup.Group
+	for _, a := range b.adapters {
+		g.Go(func() error {
+			if err := a.Serve(ctx, Commands(), b.Handle); err != nil {
+				b.log.Error("commands stopped", "adapter", a.Name(), "error", err)
+			}
+			return nil
+		})
+	}
+	go func() { // ends with the adapters, or with the process if one hangs
+		defer close(done)
+		_ = g.Wait() // the functions above return nil
+	}()
+	return func() {
+		select {
+		case <-done:
+		case <-time.After(grace):
+			b.log.Warn("adapters did not stop in time", "grace", grace)
+		}
+	}
+}
+
+// A Summary counts what Once did.
+type Summary struct {
+	Sources int // polled
+	Failed  int // of them could not be read
+	Left    store.Backlog
+}
+
+// Once polls every source once, delivers what is due, waiting for rate limits
+// and retries that pass within patience, and returns. Commands are not served.
+func (b *Bot) Once(ctx context.Context, patience time.Duration) (Summary, error) {
+	var sum Summary
+	if err := b.store.Sync(ctx, b.sources, b.subs); err != nil {
+		return sum, fmt.Errorf("sync sources: %w", err)
+	}
+	if err := b.store.Hurry(ctx); err != nil {
+		return sum, fmt.Errorf("hurry sources: %w", err)
+	}
+	err := b.poller.pollAll(ctx)
+	if err == nil {
+		err = b.dispatcher.drain(ctx, patience)
+	}
+	if err != nil {
+		return sum, err
+	}
+	statuses, err := b.store.Sources(ctx)
+	if err != nil {
+		return sum, fmt.Errorf("list sources: %w", err)
+	}
+	for _, s := range statuses {
+		sum.Sources++
+		if s.Problem != "" {
+			sum.Failed++
+		}
+	}
+	sum.Left, err = b.store.Backlog(ctx)
+	return sum, err
+}
+
+// fatal reports whether err means that the ledger can save nothing more.
+func fatal(err error) bool {
+	return err != nil && !errors.Is(err, store.ErrLeaseLost) && !errors.Is(err, store.ErrNotFound) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}

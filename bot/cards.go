@@ -1,0 +1,136 @@
+package bot
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/bot/quote"
+)
+
+const (
+	maxQuotes = 3   // on a card
+	leadRunes = 320 // of an entry's text on a card without a quote
+)
+
+// CardOf composes the card of an entry as it now stands. It is pure: the same
+// source and entry give the same card.
+func CardOf(src news.Source, e news.Entry) chat.Card {
+	c := chat.Card{
+		Source:   src.Name,
+		State:    stateOf(&e),
+		Headline: e.Headline,
+		URL:      e.URL,
+		Byline:   e.Author,
+		Time:     e.When(),
+		Key:      e.Key,
+	}
+	if c.State != chat.Live {
+		c.Changed = e.Changed
+	}
+	for _, q := range quote.Best(e.Headline, e.Quotes, maxQuotes) {
+		c.Quotes = append(c.Quotes, cardQuote(&e, q))
+	}
+	if c.State == chat.Corrected {
+		for _, q := range e.Was {
+			was := cardQuote(&e, q)
+			was.URL = "" // the words are no longer on the page
+			c.Was = append(c.Was, was)
+		}
+	}
+	if len(c.Quotes) == 0 || c.Headline == "" {
+		c.Text = lead(e.Body, leadRunes)
+	}
+	c.Image = imageOf(&e)
+	return c
+}
+
+func stateOf(e *news.Entry) chat.State {
+	switch e.Status {
+	case news.Updated:
+		return chat.Updated
+	case news.Corrected:
+		return chat.Corrected
+	case news.Withdrawn:
+		return chat.Withdrawn
+	}
+	return chat.Live
+}
+
+// cardQuote names a speaker only as far as the text makes sure of it, and
+// links to the words themselves where the entry has an address.
+func cardQuote(e *news.Entry, q news.Quote) chat.Quote {
+	cq := chat.Quote{Text: q.Text, Speaker: q.Speaker, Role: q.Role}
+	if q.Confidence == news.Low {
+		cq.Speaker, cq.Role = "", ""
+	}
+	if e.URL != "" {
+		cq.URL = textFragment(e.URL, q.Text)
+	}
+	return cq
+}
+
+// textFragment points a URL at the words in its page, keeping the fragment it
+// has (WICG "URL Fragment Text Directives": the directive follows ":~:").
+func textFragment(url, text string) string {
+	directive := quote.Fragment(text)
+	if directive == "" {
+		return ""
+	}
+	if !strings.Contains(url, "#") {
+		url += "#"
+	}
+	return url + ":~:" + strings.TrimPrefix(directive, "#:~:")
+}
+
+func imageOf(e *news.Entry) chat.Image {
+	for _, m := range e.Media {
+		if m.Kind == news.Image && m.URL != "" {
+			return chat.Image{URL: m.URL, Alt: m.Alt, Credit: m.Credit}
+		}
+	}
+	return chat.Image{}
+}
+
+// lead returns the beginning of a text: whole paragraphs, then whole
+// sentences, then words, as fit in max runes. What is cut is said with "…".
+func lead(body string, max int) string {
+	body = strings.TrimSpace(body)
+	if utf8.RuneCountInString(body) <= max {
+		return body
+	}
+	cut := len(string([]rune(body)[:max]))
+	if i := strings.LastIndex(body[:cut], "\n\n"); i > cut/2 {
+		return body[:i] + " …"
+	}
+	if i := lastSentence(body[:cut]); i > cut/2 {
+		return body[:i] + " …"
+	}
+	if i := strings.LastIndexFunc(body[:cut], unicode.IsSpace); i > 0 {
+		return strings.TrimRightFunc(body[:i], unicode.IsSpace) + " …"
+	}
+	return body[:cut] + "…"
+}
+
+// lastSentence returns the end of the last whole sentence in s, or -1.
+func lastSentence(s string) int {
+	for i := len(s) - 2; i > 0; i-- {
+		if (s[i] == '.' || s[i] == '!' || s[i] == '?') && s[i+1] == ' ' {
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// digest returns a hash of a card: two cards with the same one look the same.
+func digest(c chat.Card) [32]byte {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic("bot: marshal card: " + err.Error()) // unreachable: plain fields only
+	}
+	return sha256.Sum256(b)
+}

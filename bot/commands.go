@@ -1,0 +1,349 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/bot/summary"
+	"github.com/pullquote/pullquote/store"
+)
+
+// A command is one row of the table that routes, registers and documents what
+// chat users can ask.
+type command struct {
+	chat.CommandSpec
+	example string
+	answer  func(b *Bot, ctx context.Context, q query) (chat.Reply, error)
+}
+
+const (
+	defaultCount = 5
+	maxCount     = 10 // on one page; both platforms take ten small cards
+	maxSummary   = 6
+)
+
+// commands returns the table. It is a function because its rows and /help know
+// each other.
+func commands() []command {
+	source := chat.OptionSpec{Name: "source", Summary: "Which source, by name or part of it; all of them if left out", Suggest: true}
+	count := chat.OptionSpec{Name: "count", Summary: "How many on a page", Kind: chat.NumberOption, Min: 1, Max: maxCount}
+	return []command{
+		{chat.CommandSpec{Name: "latest", Summary: "The newest updates",
+			Options: []chat.OptionSpec{source, count}}, "/latest harbour 3", (*Bot).latest},
+		{chat.CommandSpec{Name: "quotes", Summary: "Who said what: the newest quotes, by words or speaker",
+			Options: []chat.OptionSpec{
+				{Name: "words", Summary: "Words of the quote or its speaker; all quotes if left out", Suggest: true}, count,
+			}}, "/quotes harbour master 3", (*Bot).quotes},
+		{chat.CommandSpec{Name: "summary", Summary: "The updates that best stand for a period",
+			Options: []chat.OptionSpec{source,
+				{Name: "period", Summary: "How far back: 30m, 6h, 2d or today; 24h if left out"},
+			}}, "/summary harbour 6h", (*Bot).summary},
+		{chat.CommandSpec{Name: "help", Summary: "What you can ask"}, "/help", (*Bot).help},
+	}
+}
+
+// Commands returns what chat users can ask, for adapters to register and for
+// manifests.
+func Commands() []chat.CommandSpec {
+	rows := commands()
+	specs := make([]chat.CommandSpec, len(rows))
+	for i, c := range rows {
+		specs[i] = c.CommandSpec
+	}
+	return specs
+}
+
+// Handle answers one command. It is a [chat.Handler].
+func (b *Bot) Handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) {
+	if cmd.Kind == chat.Suggest {
+		return b.suggest(ctx, cmd)
+	}
+	q, err := parseQuery(cmd, time.Now())
+	if err != nil {
+		return chat.Reply{Text: err.Error()}, nil
+	}
+	for _, c := range commands() {
+		if c.Name != q.command {
+			continue
+		}
+		reply, err := c.answer(b, ctx, q)
+		if err != nil {
+			b.log.Error("command not answered", "command", q.command, "error", err)
+			return chat.Reply{}, fmt.Errorf("answer /%s: %w", q.command, err)
+		}
+		reply.Public = q.share
+		reply.Replace = cmd.Kind == chat.Press && !q.share
+		if q.share {
+			reply.Buttons = nil
+		}
+		return reply, nil
+	}
+	return chat.Reply{Text: fmt.Sprintf("There is no /%s here. Try /help.", cut(q.command, 40))}, nil
+}
+
+func (b *Bot) latest(ctx context.Context, q query) (chat.Reply, error) {
+	src, reply, ok, err := b.pick(ctx, q)
+	if err != nil || !ok {
+		return reply, err
+	}
+	sel := store.Query{AsOf: q.asOf, Offset: q.offset, Limit: q.count}
+	if src != nil {
+		sel.Sources = []news.SourceID{src.Source.ID}
+	}
+	entries, more, err := b.store.Latest(ctx, sel)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if len(entries) == 0 {
+		return b.nothingYet(ctx, src)
+	}
+	reply = chat.Reply{Title: "Latest updates" + nameOf(src)}
+	names, err := b.names(ctx)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	for _, e := range entries {
+		reply.Items = append(reply.Items, CardOf(names.source(e.Source), e))
+	}
+	q.page(&reply, len(entries), more)
+	return reply, nil
+}
+
+func (b *Bot) quotes(ctx context.Context, q query) (chat.Reply, error) {
+	hits, more, err := b.store.Quotes(ctx, store.Query{Words: q.words, AsOf: q.asOf, Offset: q.offset, Limit: q.count})
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if len(hits) == 0 {
+		return b.noQuotes(ctx, q)
+	}
+	reply := chat.Reply{Title: "Latest quotes"}
+	if q.words != "" {
+		reply.Title = fmt.Sprintf("Quotes for “%s”", q.words)
+	}
+	names, err := b.names(ctx)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	for _, h := range hits {
+		e := h.Entry
+		e.Media, e.Was = nil, nil
+		c := CardOf(names.source(e.Source), e)
+		c.Quotes, c.Text = []chat.Quote{cardQuote(&e, h.Quote)}, ""
+		reply.Items = append(reply.Items, c)
+	}
+	q.page(&reply, len(hits), more)
+	return reply, nil
+}
+
+func (b *Bot) noQuotes(ctx context.Context, q query) (chat.Reply, error) {
+	if q.words == "" {
+		return b.nothingYet(ctx, nil)
+	}
+	text := fmt.Sprintf("No quote holds “%s”, nor does a speaker's name or role.", q.words)
+	speakers, err := b.store.Speakers(ctx, "", 5)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if len(speakers) > 0 {
+		text += " Quoted lately: " + strings.Join(speakers, ", ") + "."
+	}
+	return chat.Reply{Text: text}, nil
+}
+
+// summaryWindow bounds how many entries a summary reads.
+const summaryWindow = 500
+
+func (b *Bot) summary(ctx context.Context, q query) (chat.Reply, error) {
+	src, reply, ok, err := b.pick(ctx, q)
+	if err != nil || !ok {
+		return reply, err
+	}
+	sel := store.Query{Since: q.since(), AsOf: q.asOf, Limit: summaryWindow}
+	if src != nil {
+		sel.Sources = []news.SourceID{src.Source.ID}
+	}
+	entries, more, err := b.store.Latest(ctx, sel)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if len(entries) == 0 {
+		return chat.Reply{Text: fmt.Sprintf("Nothing was published%s in the last %s. Try a longer period, such as /summary %s.",
+			nameOf(src), spoken(q.period), longer(q.period))}, nil
+	}
+	names, err := b.names(ctx)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	chosen := summary.Of(entries, maxSummary)
+	for _, e := range chosen {
+		c := CardOf(names.source(e.Source), e)
+		c.Quotes, c.Image = c.Quotes[:min(1, len(c.Quotes))], chat.Image{}
+		if len(c.Quotes) > 0 {
+			c.Text = ""
+		}
+		reply.Items = append(reply.Items, c)
+	}
+	reply.Title = "Summary" + nameOf(src) + ", last " + spoken(q.period)
+	reply.Note = fmt.Sprintf("%d of %s, chosen for key events, distinct content and quotes; every word is the source's.",
+		len(chosen), plural(len(entries), "update", more))
+	reply.Buttons = q.shareButton()
+	return reply, nil
+}
+
+func (b *Bot) help(_ context.Context, _ query) (chat.Reply, error) {
+	var sb strings.Builder
+	for _, c := range commands() {
+		sb.WriteString("/" + c.Name)
+		for _, o := range c.Options {
+			sb.WriteString(" [" + o.Name + "]")
+		}
+		sb.WriteString("\n    " + c.Summary + ". Example: " + c.example + "\n")
+	}
+	sb.WriteString("Answers are shown only to you; the Share button shows them to the channel.")
+	return chat.Reply{Title: "What you can ask", Text: sb.String()}, nil
+}
+
+// nothingYet explains an empty answer.
+func (b *Bot) nothingYet(ctx context.Context, src *store.SourceStatus) (chat.Reply, error) {
+	if src == nil {
+		statuses, err := b.store.Sources(ctx)
+		if err != nil {
+			return chat.Reply{}, err
+		}
+		if len(statuses) == 0 {
+			return chat.Reply{Text: "No source is followed yet. An operator adds one under “sources” in the configuration."}, nil
+		}
+		return chat.Reply{Text: "Nothing here yet. Followed: " + sourceNames(statuses) + "."}, nil
+	}
+	text := src.Source.Name + " has no updates yet."
+	if src.Problem != "" {
+		text = src.Source.Name + " could not be read so far; the operators' log says why."
+	}
+	return chat.Reply{Text: text}, nil
+}
+
+// suggest completes what a user is typing.
+func (b *Bot) suggest(ctx context.Context, cmd chat.Command) (chat.Reply, error) {
+	typed := cut(cmd.Options[cmd.Focus], maxWords)
+	var reply chat.Reply
+	switch cmd.Focus {
+	case "source":
+		statuses, err := b.store.Sources(ctx)
+		if err != nil {
+			return reply, fmt.Errorf("suggest sources: %w", err)
+		}
+		for _, s := range match(statuses, typed) {
+			reply.Choices = append(reply.Choices, chat.Choice{Label: cut(s.Source.Name, 100), Value: string(s.Source.ID)})
+		}
+	case "words", "speaker":
+		speakers, err := b.store.Speakers(ctx, typed, maxChoices)
+		if err != nil {
+			return reply, fmt.Errorf("suggest speakers: %w", err)
+		}
+		for _, s := range speakers {
+			reply.Choices = append(reply.Choices, chat.Choice{Label: cut(s, 100), Value: cut(s, maxWords)})
+		}
+	}
+	reply.Choices = reply.Choices[:min(len(reply.Choices), maxChoices)]
+	return reply, nil
+}
+
+// maxChoices is how many suggestions Discord shows ("Autocomplete").
+const maxChoices = 25
+
+// pick finds the source a query names. ok is false when the reply already says
+// why it cannot be answered; src is nil when the query names none.
+func (b *Bot) pick(ctx context.Context, q query) (src *store.SourceStatus, reply chat.Reply, ok bool, err error) {
+	if q.source == "" {
+		return nil, reply, true, nil
+	}
+	statuses, err := b.store.Sources(ctx)
+	if err != nil {
+		return nil, reply, false, err
+	}
+	found := match(statuses, q.source)
+	switch {
+	case len(found) == 1:
+		return &found[0], reply, true, nil
+	case len(found) > 1:
+		reply.Text = fmt.Sprintf("“%s” could be: %s. Say a little more.", q.source, sourceNames(found))
+	case len(statuses) == 0:
+		return nil, chat.Reply{Text: "No source is followed yet. An operator adds one under “sources” in the configuration."}, false, nil
+	default:
+		reply.Text = fmt.Sprintf("No source is called “%s”. Followed: %s.", q.source, sourceNames(statuses))
+	}
+	return nil, reply, false, nil
+}
+
+// match returns the source whose ID or name is text, any case, or else those
+// that hold every word of it.
+func match(statuses []store.SourceStatus, text string) []store.SourceStatus {
+	text = strings.ToLower(strings.TrimSpace(text))
+	var found []store.SourceStatus
+	for _, s := range statuses {
+		id, name := strings.ToLower(string(s.Source.ID)), strings.ToLower(s.Source.Name)
+		if text != "" && (id == text || name == text) {
+			return []store.SourceStatus{s}
+		}
+		if holdsAll(id+" "+name, text) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func holdsAll(s, words string) bool {
+	for w := range strings.FieldsSeq(words) {
+		if !strings.Contains(s, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func sourceNames(statuses []store.SourceStatus) string {
+	const most = 12
+	var names []string
+	for _, s := range statuses[:min(len(statuses), most)] {
+		names = append(names, fmt.Sprintf("%s (%s)", s.Source.Name, s.Source.ID))
+	}
+	if len(statuses) > most {
+		names = append(names, fmt.Sprintf("and %d more", len(statuses)-most))
+	}
+	return strings.Join(names, ", ")
+}
+
+func nameOf(src *store.SourceStatus) string {
+	if src == nil {
+		return ""
+	}
+	return " · " + src.Source.Name
+}
+
+// names knows the followed sources by ID.
+type names map[news.SourceID]news.Source
+
+func (b *Bot) names(ctx context.Context) (names, error) {
+	statuses, err := b.store.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := make(names, len(statuses))
+	for _, s := range statuses {
+		n[s.Source.ID] = s.Source
+	}
+	return n, nil
+}
+
+// source returns the source, or a stand-in for one that is followed no more.
+func (n names) source(id news.SourceID) news.Source {
+	if s, ok := n[id]; ok {
+		return s
+	}
+	return news.Source{ID: id, Name: string(id)}
+}

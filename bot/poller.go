@@ -1,0 +1,409 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/bot/quote"
+	"github.com/pullquote/pullquote/store"
+)
+
+// A poller reads what is due. One cron entry ticks every second whatever the
+// number of sources: which of them are due is an index in the ledger. A slow
+// reading holds its claim, so it is skipped and never stacked.
+type poller struct {
+	store     store.Store
+	fetcher   Fetcher
+	schedules map[news.SourceID]schedule
+	wake      func() // tells the dispatcher that something was enqueued
+	log       *slog.Logger
+
+	slots   chan struct{} // one token per reading under way
+	running sync.WaitGroup
+	failed  chan error // the first error that stops everything; buffered
+}
+
+const (
+	// pollLease is longer than any reading takes: fetch gives up long before.
+	pollLease = 2 * time.Minute
+	// maxWait bounds how long a source's own "not before" is believed. Pages
+	// that are served with a day's max-age are live all the same.
+	maxWait = 15 * time.Minute
+	// maxRetry bounds the pause between readings of a source that fails.
+	maxRetry = 30 * time.Minute
+	// defaultMaxAge is how old an entry may be, at the last reading, to be
+	// news when it turns up late.
+	defaultMaxAge = 24 * time.Hour
+)
+
+func newPoller(s store.Store, f Fetcher, schedules map[news.SourceID]schedule, polls int, wake func(), log *slog.Logger) *poller {
+	return &poller{
+		store: s, fetcher: f, schedules: schedules, wake: wake, log: log,
+		slots: make(chan struct{}, polls), failed: make(chan error, 1),
+	}
+}
+
+// run polls until ctx is done (nil) or the ledger fails, and returns after the
+// last reading has ended.
+func (p *poller) run(ctx context.Context) error {
+	tick := func() {
+		if err := p.pollDue(ctx); err != nil {
+			p.fail(err)
+		}
+	}
+	logger := cronLogger{p.log}
+	c := cron.New(cron.WithLogger(logger), cron.WithLocation(time.UTC),
+		cron.WithChain(cron.Recover(logger), cron.SkipIfStillRunning(cron.DiscardLogger)))
+	if _, err := c.AddFunc("@every 1s", tick); err != nil {
+		return fmt.Errorf("schedule polling: %w", err) // unreachable: the spec is constant
+	}
+	p.running.Go(tick) // what is due at the start does not wait for the first second
+	c.Start()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-p.failed:
+	}
+	<-c.Stop().Done()
+	p.running.Wait()
+	return err
+}
+
+// cronLogger passes cron's errors on; what it says of its ticks is noise.
+type cronLogger struct{ log *slog.Logger }
+
+// Info drops the message.
+func (cronLogger) Info(string, ...any) {}
+
+// Error logs the error, a recovered panic among them.
+func (l cronLogger) Error(err error, msg string, kv ...any) {
+	l.log.Error("schedule", append([]any{"error", err, "detail", msg}, kv...)...)
+}
+
+func (p *poller) fail(err error) {
+	select {
+	case p.failed <- err:
+	default: // the first error is enough
+	}
+}
+
+// pollDue starts a reading for every source that is due, waiting for free
+// slots, and returns without waiting for the readings.
+func (p *poller) pollDue(ctx context.Context) error {
+	for {
+		select {
+		case p.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		free := 1 + p.takeFree()
+		leases, err := p.store.ClaimDue(ctx, free, pollLease)
+		for range free - len(leases) {
+			<-p.slots
+		}
+		if err != nil {
+			if !fatal(err) {
+				return nil
+			}
+			return fmt.Errorf("claim due sources: %w", err)
+		}
+		for _, l := range leases {
+			p.running.Go(func() {
+				defer func() { <-p.slots }()
+				p.poll(ctx, l)
+			})
+		}
+		if len(leases) < free {
+			return nil
+		}
+	}
+}
+
+func (p *poller) takeFree() (n int) {
+	for {
+		select {
+		case p.slots <- struct{}{}:
+			n++
+		default:
+			return n
+		}
+	}
+}
+
+// pollAll reads every source that is due and waits for the end.
+func (p *poller) pollAll(ctx context.Context) error {
+	err := p.pollDue(ctx)
+	p.running.Wait()
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-p.failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// poll reads one source and saves what changed. Whatever happens in it stops
+// nothing else, unless the ledger can save nothing more.
+func (p *poller) poll(ctx context.Context, l store.Lease) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.log.Error("poll panicked", "source", l.Source.ID, "panic", r, "stack", string(debug.Stack()))
+			p.rest(ctx, l, news.Snapshot{Cursor: l.Cursor}, fmt.Errorf("panic while reading: %v", r))
+		}
+	}()
+	snap, err := p.fetcher.Fetch(ctx, l.Source, l.Cursor)
+	if ctx.Err() != nil {
+		p.release(ctx, l, store.Rest{Cursor: l.Cursor, Next: time.Now(), Problem: l.Problem})
+		return
+	}
+	if err != nil || snap.Unchanged {
+		p.rest(ctx, l, snap, err)
+		return
+	}
+	if err := p.record(ctx, l, snap); err != nil {
+		if fatal(err) {
+			p.fail(err)
+			return
+		}
+		p.log.Warn("reading not recorded", "source", l.Source.ID, "error", err)
+	}
+}
+
+// rest ends a poll that changed nothing, or failed.
+func (p *poller) rest(ctx context.Context, l store.Lease, snap news.Snapshot, err error) {
+	now := time.Now()
+	r := store.Rest{Cursor: snap.Cursor, Next: p.next(l, snap.Wait, now)}
+	if err != nil {
+		r.Cursor, r.Problem = l.Cursor, err.Error()
+		wait := retryDelay(l.Failures+1, p.schedules[l.Source.ID].interval(now), maxRetry)
+		var re *news.ReadError
+		if errors.As(err, &re) {
+			wait = max(wait, re.RetryAfter)
+			if re.Gone {
+				wait = max(wait, maxRetry)
+			}
+		}
+		r.Next = now.Add(wait)
+	}
+	p.sayProblem(l, r.Problem, r.Next)
+	p.release(ctx, l, r)
+}
+
+// sayProblem logs what went wrong when it differs from last time.
+func (p *poller) sayProblem(l store.Lease, problem string, next time.Time) {
+	switch {
+	case problem == l.Problem:
+	case problem == "":
+		p.log.Info("source is back", "source", l.Source.ID)
+	default:
+		p.log.Warn("source not read", "source", l.Source.ID, "error", problem, "next", next.Round(time.Second))
+	}
+}
+
+func (p *poller) release(ctx context.Context, l store.Lease, r store.Rest) {
+	err := p.store.Rest(context.WithoutCancel(ctx), l, r)
+	if fatal(err) {
+		p.fail(fmt.Errorf("release %s: %w", l.Source.ID, err))
+	}
+}
+
+// next returns when the source is due again after a good reading.
+func (p *poller) next(l store.Lease, wait time.Duration, now time.Time) time.Time {
+	at := p.schedules[l.Source.ID].next(now)
+	if polite := now.Add(min(wait, maxWait)); polite.After(at) {
+		return polite
+	}
+	return at
+}
+
+// record compares the snapshot with what is known and saves the difference
+// together with the promises to tell it. The claim makes sure that nobody
+// records the same source between the look and the save.
+func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot) error {
+	ctx = context.WithoutCancel(ctx) // what was read is worth the few milliseconds
+	changes, err := p.changes(ctx, l, snap)
+	if err != nil {
+		return fmt.Errorf("compare %s: %w", l.Source.ID, err)
+	}
+	if len(changes) == 0 && !l.FirstSight {
+		p.rest(ctx, l, snap, nil)
+		return nil
+	}
+	now := time.Now()
+	done, err := p.store.Record(ctx, l, store.Poll{
+		Title: snap.Title, Format: snap.Format, Ended: snap.Ended,
+		Cursor: snap.Cursor, Next: p.next(l, snap.Wait, now), Changes: changes,
+	})
+	if err != nil {
+		return fmt.Errorf("record %s: %w", l.Source.ID, err)
+	}
+	p.sayProblem(l, "", now)
+	if l.FirstSight {
+		p.log.Info("source is followed", "source", l.Source.ID, "format", snap.Format,
+			"entries", done.Added, "shown", done.Enqueued)
+	} else if done.Added+done.Edited+done.Withdrawn > 0 {
+		p.log.Info("source changed", "source", l.Source.ID, "added", done.Added,
+			"edited", done.Edited, "withdrawn", done.Withdrawn, "deliveries", done.Enqueued)
+	}
+	if done.Enqueued > 0 {
+		p.wake()
+	}
+	return nil
+}
+
+// changes returns what the ledger should save of the snapshot.
+func (p *poller) changes(ctx context.Context, l store.Lease, snap news.Snapshot) ([]news.Change, error) {
+	var known []news.Known
+	if !l.FirstSight {
+		ids, from, to := extent(snap)
+		if len(ids) == 0 {
+			return nil, nil
+		}
+		var err error
+		if known, err = p.store.Known(ctx, l.Source.ID, ids, from, to); err != nil {
+			return nil, err
+		}
+	}
+	diff := news.Diff(known, snap)
+	fillQuotes(diff, snap)
+	changes := diff[:0]
+	for _, c := range diff {
+		c, ok, err := p.settleChange(ctx, l, c)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			changes = append(changes, c)
+		}
+	}
+	quieten(changes, l)
+	return changes, nil
+}
+
+// extent returns the ids a snapshot names and the time it spans.
+func extent(snap news.Snapshot) (ids []news.EntryID, from, to time.Time) {
+	ids = make([]news.EntryID, 0, len(snap.Entries)+len(snap.Withdrawn))
+	for i := range snap.Entries {
+		e := &snap.Entries[i]
+		ids = append(append(ids, e.Entry), e.Aliases...)
+		t := e.Published
+		if t.IsZero() {
+			continue
+		}
+		if from.IsZero() || t.Before(from) {
+			from = t
+		}
+		if t.After(to) {
+			to = t
+		}
+	}
+	return append(ids, snap.Withdrawn...), from, to
+}
+
+// fillQuotes finds the quotes of added and edited entries. The rest of the
+// page is context: it tells who "the mayor" is.
+func fillQuotes(changes []news.Change, snap news.Snapshot) {
+	at := make(map[news.EntryID]int, len(snap.Entries))
+	parts := make([]quote.Part, len(snap.Entries))
+	for i := range snap.Entries {
+		e := &snap.Entries[i]
+		parts[i] = quote.Part{Headline: e.Headline, Body: e.Body}
+		at[e.Entry] = i
+	}
+	var want, of []int
+	for i := range changes {
+		c := &changes[i]
+		if c.Kind != news.Added && c.Kind != news.Edited && c.Kind != news.Reinstated {
+			continue
+		}
+		if j, ok := position(at, &c.Entry); ok {
+			want, of = append(want, j), append(of, i)
+		}
+	}
+	if len(want) == 0 {
+		return
+	}
+	for i, quotes := range quote.PageOf(snap.Title, parts, want) {
+		changes[of[i]].Entry.Quotes = quotes
+	}
+}
+
+// position finds an entry of a change in the snapshot, where it may stand
+// under one of its aliases.
+func position(at map[news.EntryID]int, e *news.Entry) (int, bool) {
+	if j, ok := at[e.Entry]; ok {
+		return j, true
+	}
+	for _, a := range e.Aliases {
+		if j, ok := at[a]; ok {
+			return j, true
+		}
+	}
+	return 0, false
+}
+
+// settleChange turns a difference into what is to be recorded: the whole entry
+// with its history. ok is false when there is nothing to record.
+func (p *poller) settleChange(ctx context.Context, l store.Lease, c news.Change) (news.Change, bool, error) {
+	now := time.Now().UTC()
+	c.Entry.Source = l.Source.ID
+	if c.Kind == news.Added {
+		c.Entry.FirstSeen, c.Entry.Changed, c.Entry.Revision = now, now, 1
+		return c, true, nil
+	}
+	if c.Kind == news.Missed {
+		return c, true, nil
+	}
+	prev, err := p.store.Entry(ctx, c.Entry.Ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return c, false, nil // unreachable unless a retention run took it just now
+	}
+	if err != nil {
+		return c, false, err
+	}
+	switch c.Kind {
+	case news.Retracted:
+		c.Entry = news.Retract(prev, now)
+	case news.Aliased:
+		aliases := append(prev.Aliases, c.Entry.Aliases...)
+		c.Entry = prev
+		c.Entry.Aliases = aliases
+	default: // Edited, Reinstated
+		c.Entry = news.Revise(prev, c.Entry, now)
+	}
+	return c, true, nil
+}
+
+// quieten marks what is not news: at first sight all but the newest few; later
+// what turns up long after its time.
+func quieten(changes []news.Change, l store.Lease) {
+	loud := l.Source.Newest
+	maxAge := l.Source.MaxAge
+	if maxAge <= 0 {
+		maxAge = defaultMaxAge
+	}
+	for i := len(changes) - 1; i >= 0; i-- {
+		c := &changes[i]
+		if c.Kind != news.Added {
+			continue
+		}
+		if l.FirstSight {
+			c.Quiet = loud <= 0
+			loud--
+			continue
+		}
+		c.Quiet = !c.Entry.Published.IsZero() && !l.Cursor.Read.IsZero() &&
+			c.Entry.Published.Before(l.Cursor.Read.Add(-maxAge))
+	}
+}
