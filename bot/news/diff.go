@@ -43,16 +43,28 @@ func Remember(e *Entry) Known {
 // Digest returns a hash of the entry's words and media, white space folded.
 // What sources change without telling anybody anything is left out: bylines
 // (some stamp the whole page's authors on every entry), times, ids, addresses.
-// So are quotes: they follow from the words.
+// So are quotes: they follow from the words; and of a medium's address all but
+// the path: hosts, sizes and signatures change from reading to reading.
 func (e *Entry) Digest() Digest {
 	h := sha256.New()
 	writeFolded(h, e.Headline)
 	writeFolded(h, e.Body)
 	for _, m := range e.Media {
-		writeFolded(h, m.URL)
+		writeFolded(h, mediaPath(m.URL))
 		writeFolded(h, m.Alt)
 	}
 	return Digest(h.Sum(nil))
+}
+
+// mediaPath cuts scheme, host, query and fragment off an absolute URL.
+func mediaPath(url string) string {
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		_, url, _ = strings.Cut(rest, "/")
+	}
+	if i := strings.IndexAny(url, "?#"); i >= 0 {
+		url = url[:i]
+	}
+	return url
 }
 
 func writeFolded(h hash.Hash, s string) {
@@ -154,23 +166,32 @@ func (d *differ) match(entries []Entry) {
 			d.seen[k] = true
 		}
 	}
+	taken := make(map[int]bool, len(entries)) // a pinned copy says nothing new
 	for i := len(entries) - 1; i >= 0; i-- {
 		e := entries[i]
-		alias := false
-		if index[i] < 0 {
-			if k := d.relink(&e); k >= 0 {
-				index[i], d.seen[k], alias = k, true, true
+		at, alias := index[i], false
+		if at < 0 {
+			at = d.find(&e) // it may stand further down under the same id
+		}
+		if at < 0 {
+			if at = d.relink(&e); at >= 0 {
+				d.seen[at], alias = true, true
 			}
 		}
-		if index[i] < 0 {
+		if at < 0 {
 			if !e.Withdrawn {
 				d.changes = append(d.changes, Change{Kind: Added, Entry: e})
-				d.byID[e.Entry] = d.remember(&e)
+				at = d.remember(&e)
+				d.byID[e.Entry], taken[at] = at, true
 			}
 			d.cover(e.Published)
 			continue
 		}
-		k := d.known[index[i]]
+		if taken[at] {
+			continue
+		}
+		taken[at] = true
+		k := d.known[at]
 		d.cover(k.When)
 		if e.Entry != k.ID {
 			alias = alias || !slices.Contains(k.Aliases, e.Entry)
