@@ -2,7 +2,6 @@ package news
 
 import (
 	"crypto/sha256"
-	"hash"
 	"slices"
 	"strings"
 	"time"
@@ -46,14 +45,14 @@ func Remember(e *Entry) Known {
 // So are quotes: they follow from the words; and of a medium's address all but
 // the path: hosts, sizes and signatures change from reading to reading.
 func (e *Entry) Digest() Digest {
-	h := sha256.New()
-	writeFolded(h, e.Headline)
-	writeFolded(h, e.Body)
+	buf := make([]byte, 0, len(e.Headline)+len(e.Body)+64)
+	buf = appendFolded(buf, e.Headline)
+	buf = appendFolded(buf, e.Body)
 	for _, m := range e.Media {
-		writeFolded(h, mediaPath(m.URL))
-		writeFolded(h, m.Alt)
+		buf = appendFolded(buf, mediaPath(m.URL))
+		buf = appendFolded(buf, m.Alt)
 	}
-	return Digest(h.Sum(nil))
+	return sha256.Sum256(buf)
 }
 
 // mediaPath cuts scheme, host, query and fragment off an absolute URL.
@@ -67,16 +66,17 @@ func mediaPath(url string) string {
 	return url
 }
 
-func writeFolded(h hash.Hash, s string) {
+// appendFolded appends the words of s, one blank between them, and a NUL.
+func appendFolded(buf []byte, s string) []byte {
 	first := true
 	for w := range strings.FieldsSeq(s) {
 		if !first {
-			h.Write([]byte{' '})
+			buf = append(buf, ' ')
 		}
 		first = false
-		h.Write([]byte(w))
+		buf = append(buf, w...)
 	}
-	h.Write([]byte{0})
+	return append(buf, 0)
 }
 
 // A ChangeKind says what happened to an entry between two readings.
