@@ -1,0 +1,672 @@
+package discord
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+	"github.com/gorilla/websocket"
+
+	"github.com/pullquote/pullquote/bot/chat"
+)
+
+// Times of Serve. Discord drops an interaction that is not acknowledged
+// within 3 s.
+const (
+	deferAfter  = time.Second            // a slow handler is announced after this
+	answerLimit = 5 * time.Second        // for bringing an answer to Discord
+	drainTime   = 700 * time.Millisecond // for answers still on their way at the end
+	openTime    = 20 * time.Second       // for a gateway connection to stand
+	steady      = time.Minute            // a connection that lasted this long was a good one
+	minRetry    = time.Second
+	maxRetry    = time.Minute
+)
+
+// maxAnswers is how many interactions are answered at once. What comes beyond
+// is not answered: Discord tells the user so.
+const maxAnswers = 64
+
+// Serve registers the commands and answers interactions until ctx is done,
+// within one second, or until Discord refuses the token. See [chat.Adapter].
+//
+// Connections are reopened, and sessions resumed, for as long as that takes.
+// When Serve has returned, discordgo may need one second more to close its
+// socket; a next Serve waits for that.
+func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Handler) error {
+	a.closing.Wait()
+	inner, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var jobs sync.WaitGroup // registration and answers; all end soon after inner is done
+	jobs.Go(func() {
+		if err := a.register(inner, cmds); err != nil {
+			stop(err)
+		}
+	})
+	slots := make(chan struct{}, maxAnswers)
+	err := a.listen(inner, func(i *discordgo.Interaction) {
+		select {
+		case slots <- struct{}{}:
+		default:
+			a.log.Warn("too many commands at once, one dropped")
+			return
+		}
+		jobs.Go(func() {
+			defer func() { <-slots }()
+			a.answer(inner, &jobs, i, h)
+		})
+	})
+	if err == nil {
+		if cause := context.Cause(inner); ctx.Err() == nil && cause != nil {
+			err = cause
+		}
+	}
+	stop(nil)
+	drain(&jobs)
+	return err
+}
+
+// drain waits for jobs, but not for ever: a handler that overstays its time
+// must not hold up the end.
+func drain(jobs *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() { // ends with the last job
+		jobs.Wait()
+		close(done)
+	}()
+	t := time.NewTimer(drainTime)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}
+
+// register makes Discord list the commands. It tries until it succeeds, ctx is
+// done or Discord refuses for good; only a refused token is an error.
+func (a *Adapter) register(ctx context.Context, cmds []chat.CommandSpec) error {
+	retry := minRetry
+	for {
+		err := a.overwrite(ctx, cmds)
+		switch chat.ReasonOf(err) {
+		case 0:
+			return nil
+		case chat.Unauthorized:
+			return err
+		case chat.Rejected, chat.Gone:
+			a.log.Error("commands not registered", "error", err, "remedy", "invite the bot with the scope applications.commands")
+			return nil
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		pause := retry
+		if se := (*chat.SendError)(nil); errors.As(err, &se) {
+			pause = max(pause, se.RetryAfter)
+		}
+		a.log.Warn("commands not registered yet", "error", err, "retry", pause)
+		if !sleep(ctx, pause) {
+			return nil
+		}
+		retry = min(2*retry, maxRetry)
+	}
+}
+
+// overwrite writes the list of commands if Discord has another one: writes
+// are limited to some hundred a day.
+func (a *Adapter) overwrite(ctx context.Context, cmds []chat.CommandSpec) error {
+	app, err := a.AppID(ctx)
+	if err != nil {
+		return err
+	}
+	path := "/applications/" + app + "/commands"
+	if a.guild != "" {
+		path = "/applications/" + app + "/guilds/" + a.guild + "/commands"
+	}
+	want := []*discordgo.ApplicationCommand{}
+	for _, c := range cmds {
+		want = append(want, applicationCommand(c))
+	}
+	var have []*discordgo.ApplicationCommand
+	err = a.call(ctx, request{what: "list the commands", method: "GET", path: path, route: route{name: "GET commands"}, out: &have})
+	if err != nil {
+		return err
+	}
+	if sameCommands(have, want) {
+		return nil
+	}
+	err = a.call(ctx, request{what: "register the commands", method: "PUT", path: path, route: route{name: "PUT commands"}, in: want})
+	if err == nil {
+		a.log.Info("commands registered", "count", len(want))
+	}
+	return err
+}
+
+func applicationCommand(c chat.CommandSpec) *discordgo.ApplicationCommand {
+	cmd := &discordgo.ApplicationCommand{
+		Type:        discordgo.ChatApplicationCommand,
+		Name:        c.Name,
+		Description: describe(c.Summary, c.Name),
+	}
+	for _, o := range c.Options {
+		opt := &discordgo.ApplicationCommandOption{
+			Type:         discordgo.ApplicationCommandOptionString,
+			Name:         o.Name,
+			Description:  describe(o.Summary, o.Name),
+			Autocomplete: o.Suggest,
+		}
+		if o.Kind == chat.NumberOption {
+			low := float64(o.Min)
+			opt.Type, opt.MinValue, opt.MaxValue = discordgo.ApplicationCommandOptionInteger, &low, float64(o.Max)
+		}
+		cmd.Options = append(cmd.Options, opt)
+	}
+	return cmd
+}
+
+// describe returns the text beside a command: Discord wants 1 to 100 characters.
+func describe(summary, name string) string {
+	if s := clip(inline(summary), 100); s != "" {
+		return s
+	}
+	return name
+}
+
+// sameCommands compares what we register and ignores what Discord adds.
+func sameCommands(have, want []*discordgo.ApplicationCommand) bool {
+	print := func(cmds []*discordgo.ApplicationCommand) []string {
+		var out []string
+		for _, c := range cmds {
+			if c == nil {
+				continue
+			}
+			s := fmt.Sprintf("%d %q %q", c.Type, c.Name, c.Description)
+			for _, o := range c.Options {
+				low := math.Inf(-1)
+				if o.MinValue != nil {
+					low = *o.MinValue
+				}
+				s += fmt.Sprintf(" [%d %q %q %v %v %v %v]", o.Type, o.Name, o.Description, o.Required, o.Autocomplete, low, o.MaxValue)
+			}
+			out = append(out, s)
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(print(have), print(want))
+}
+
+// fatal are the close codes after which reconnecting is of no use
+// (https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway).
+var fatal = map[int]struct {
+	reason chat.Reason
+	remedy string
+}{
+	4004: {chat.Unauthorized, remedyToken},
+	4010: {chat.Rejected, ""},
+	4011: {chat.Rejected, "The bot is in too many servers for one connection: use a second bot."},
+	4012: {chat.Rejected, "Discord has retired this version of its gateway: update Pullquote."},
+	4013: {chat.Rejected, ""},
+	4014: {chat.Rejected, ""},
+}
+
+// listen keeps a gateway connection and hands interactions to take. It returns
+// nil when ctx is done, and otherwise what makes going on useless.
+//
+// discordgo's own reconnecting can be neither stopped nor made to give up, so
+// it is switched off and the loop is here. Its session remembers where it was
+// and resumes.
+func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction)) error {
+	down := make(chan struct{}, 1)
+	wire := &wire{}
+	s := a.session(ctx, wire, down, take)
+	retry, failed := minRetry, 0
+	for {
+		opened := time.Now()
+		err := open(ctx, s, wire)
+		if ctx.Err() != nil {
+			a.close(s)
+			return nil
+		}
+		if err == nil {
+			failed = 0
+			a.log.Debug("gateway connected")
+			select {
+			case <-ctx.Done():
+				a.close(s)
+				return nil
+			case <-down:
+			}
+			if time.Since(opened) > steady {
+				retry = minRetry
+			}
+			a.log.Debug("gateway connection lost")
+		} else {
+			if e := final(err); e != nil {
+				return e
+			}
+			if failed++; failed == 1 {
+				a.log.Warn("gateway not reached", "error", a.redact(gatewayError(err)))
+			}
+			if failed%2 == 0 { // perhaps the session to resume is what is wrong
+				s = a.session(ctx, wire, down, take)
+			}
+		}
+		if !sleep(ctx, retry/2+rand.N(retry/2)) {
+			return nil
+		}
+		retry = min(2*retry, maxRetry)
+	}
+}
+
+// final returns the error that ends Serve, nil if a new connection may help.
+func final(err error) error {
+	ce := (*websocket.CloseError)(nil)
+	if !errors.As(err, &ce) {
+		return nil
+	}
+	f, ok := fatal[ce.Code]
+	if !ok {
+		return nil
+	}
+	e := fail(f.reason, "open the gateway", fmt.Errorf("closed with %d %s", ce.Code, clip(inline(ce.Text), 100)))
+	e.Remedy = f.remedy
+	return e
+}
+
+// gatewayError returns the text of an error of discordgo's without the
+// request it may hold.
+func gatewayError(err error) string {
+	if re := (*discordgo.RESTError)(nil); errors.As(err, &re) {
+		return re.Response.Status
+	}
+	if ue := (*url.Error)(nil); errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return clip(inline(err.Error()), 300)
+}
+
+// session makes a discordgo session that does no more than we need.
+func (a *Adapter) session(ctx context.Context, w *wire, down chan<- struct{}, take func(*discordgo.Interaction)) *discordgo.Session {
+	s, _ := discordgo.New("Bot " + a.secret()) // never fails
+	s.LogLevel = -1                            // it prints to standard error, bodies included
+	s.SyncEvents = true                        // our handlers return at once
+	s.StateEnabled = false
+	s.Compress = false
+	s.ShouldReconnectOnError = false
+	s.ShouldRetryOnRateLimit = false
+	s.MaxRestRetries = 0
+	s.UserAgent = a.agent
+	s.Identify.Intents = discordgo.IntentsNone // interactions come without
+	s.Client = &http.Client{Transport: a.redirect(ctx), Timeout: callTimeout, CheckRedirect: a.client.CheckRedirect}
+	s.Dialer = &websocket.Dialer{
+		Proxy:            http.ProxyFromEnvironment,
+		HandshakeTimeout: openTime,
+		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
+			return w.dial(ctx, network, addr)
+		},
+	}
+	s.AddHandler(func(_ *discordgo.Session, i *discordgo.InteractionCreate) {
+		if i.Interaction != nil {
+			take(i.Interaction)
+		}
+	})
+	s.AddHandler(func(*discordgo.Session, *discordgo.Disconnect) {
+		select {
+		case down <- struct{}{}:
+		default:
+		}
+	})
+	return s
+}
+
+// redirect sends discordgo's requests where the adapter's go. Of its requests
+// there is one, for the gateway's address.
+func (a *Adapter) redirect(ctx context.Context) http.RoundTripper {
+	next := a.client.Transport
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		u, err := url.Parse(a.base + req.URL.Path)
+		if err != nil {
+			return nil, err
+		}
+		req = req.Clone(ctx)
+		req.URL, req.Host = u, ""
+		resp, err := next.RoundTrip(req)
+		if err != nil {
+			return nil, err
+		}
+		// discordgo would sleep for a rate limit, deaf to ctx.
+		for k := range resp.Header {
+			if strings.HasPrefix(k, "X-Ratelimit-") {
+				resp.Header.Del(k)
+			}
+		}
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(resp.Body, 1<<16), resp.Body}
+		return resp, nil
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// A wire is the connection below a gateway session. discordgo opens sessions
+// without a context or a deadline; cutting the wire ends that.
+type wire struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conn = conn
+	return conn, nil
+}
+
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil {
+		w.conn.Close()
+	}
+}
+
+// open connects s, within openTime or until ctx is done.
+func open(ctx context.Context, s *discordgo.Session, w *wire) error {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	stop := context.AfterFunc(ctx, w.cut)
+	err := s.Open()
+	if !stop() && err == nil {
+		err = ctx.Err() // cut in the moment it stood: discordgo will notice
+	}
+	if errors.Is(err, discordgo.ErrWSAlreadyOpen) {
+		return nil
+	}
+	return err
+}
+
+// close says good-bye to Discord. discordgo waits for one second in it, which
+// Serve does not.
+func (a *Adapter) close(s *discordgo.Session) {
+	a.closing.Go(func() { _ = s.Close() })
+}
+
+// sleep waits for d and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// Kinds of response to an interaction.
+const (
+	respondMessage      = 4
+	respondDeferred     = 5 // "is thinking"
+	respondDeferredEdit = 6 // nothing to see
+	respondEdit         = 7
+	respondChoices      = 8
+)
+
+// ephemeral is the message flag that shows an answer to one person only.
+const ephemeral = 1 << 6
+
+// A response is the body of the first answer to an interaction.
+type response struct {
+	Type int `json:"type"`
+	Data any `json:"data,omitempty"`
+}
+
+type flags struct {
+	Flags int `json:"flags"`
+}
+
+type suggestions struct {
+	Choices []*discordgo.ApplicationCommandOptionChoice `json:"choices"`
+}
+
+// An outcome is what a handler returned.
+type outcome struct {
+	reply chat.Reply
+	err   error
+}
+
+// answer passes an interaction to h and brings back the reply.
+func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo.Interaction, h chat.Handler) {
+	cmd, ok := a.command(i)
+	if !ok {
+		return
+	}
+	// An answer on its way at the end still gets drainTime.
+	way, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime/2, cancel) })()
+
+	timed, done := context.WithTimeout(ctx, chat.AnswerTime)
+	defer done()
+	result := make(chan outcome, 1)
+	jobs.Go(func() { result <- a.ask(timed, cmd, h) })
+
+	slow := time.NewTimer(deferAfter)
+	defer slow.Stop()
+	if cmd.Kind == chat.Suggest { // cannot be deferred
+		slow.Stop()
+	}
+	c := conversation{a: a, i: i, kind: cmd.Kind}
+	for {
+		select {
+		case <-slow.C:
+			c.hold(way)
+			continue
+		case o := <-result:
+			c.finish(way, o)
+		case <-timed.Done():
+			c.finish(way, outcome{err: timed.Err()})
+		}
+		return
+	}
+}
+
+// ask calls the handler and makes an error out of a panic.
+func (a *Adapter) ask(ctx context.Context, cmd chat.Command, h chat.Handler) (o outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.log.Error("command panicked", "command", cmd.Name, "panic", fmt.Sprint(p))
+			o = outcome{err: errors.New("panic")}
+		}
+	}()
+	reply, err := h(ctx, cmd)
+	if err != nil {
+		a.log.Error("command not answered", "command", cmd.Name, "error", err)
+	}
+	return outcome{reply, err}
+}
+
+// command reads an interaction; false for one that is none of ours.
+func (a *Adapter) command(i *discordgo.Interaction) (chat.Command, bool) {
+	if !isSnowflake(i.ID) || !tokenSafe(i.Token) {
+		return chat.Command{}, false
+	}
+	cmd := chat.Command{
+		Adapter: a.name,
+		Channel: chat.Channel{Adapter: a.name, ID: i.ChannelID},
+		Locale:  string(i.Locale),
+	}
+	switch {
+	case i.Member != nil && i.Member.User != nil:
+		cmd.User = i.Member.User.ID
+	case i.User != nil:
+		cmd.User = i.User.ID
+	}
+	switch d := i.Data.(type) {
+	case discordgo.MessageComponentInteractionData:
+		cmd.Kind, cmd.Action = chat.Press, d.CustomID
+		return cmd, true
+	case discordgo.ApplicationCommandInteractionData:
+		cmd.Name = d.Name
+		cmd.Options = map[string]string{}
+		for _, o := range d.Options {
+			if o == nil {
+				continue
+			}
+			cmd.Options[o.Name] = optionValue(o.Value)
+			if o.Focused {
+				cmd.Focus = o.Name
+			}
+		}
+		if i.Type == discordgo.InteractionApplicationCommandAutocomplete {
+			cmd.Kind = chat.Suggest
+		}
+		return cmd, true
+	}
+	return chat.Command{}, false
+}
+
+// tokenSafe reports whether an interaction's token can stand in a path.
+func tokenSafe(t string) bool {
+	return t != "" && t == url.PathEscape(t) && t != "." && t != ".."
+}
+
+func optionValue(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	case nil:
+		return ""
+	}
+	b, _ := json.Marshal(v) // it came from JSON
+	return string(b)
+}
+
+// A conversation is the way back to one interaction.
+type conversation struct {
+	a    *Adapter
+	i    *discordgo.Interaction
+	kind chat.CommandKind
+	held bool // Discord knows that the answer comes later
+}
+
+// hold tells Discord that the answer takes longer. A press is held without a
+// trace, because whether its answer replaces the message is not known yet.
+func (c *conversation) hold(ctx context.Context) {
+	r := response{Type: respondDeferred, Data: flags{ephemeral}}
+	if c.kind == chat.Press {
+		r = response{Type: respondDeferredEdit}
+	}
+	c.held = c.respond(ctx, r)
+}
+
+// finish brings the outcome to the user.
+func (c *conversation) finish(ctx context.Context, o outcome) {
+	if c.kind == chat.Suggest {
+		c.respond(ctx, response{respondChoices, suggestions{choices(o.reply.Choices)}})
+		return
+	}
+	if o.err != nil {
+		o.reply = chat.Reply{Text: "Something went wrong on our side. Please try again in a moment."}
+	}
+	if isZero(o.reply) {
+		c.silence(ctx)
+		return
+	}
+	m := replyMessage(o.reply)
+	replace := c.kind == chat.Press && o.reply.Replace
+	switch {
+	case !c.held && replace:
+		c.respond(ctx, response{respondEdit, m})
+	case !c.held:
+		c.respond(ctx, response{respondMessage, m})
+	case replace:
+		c.webhook(ctx, "PATCH", "/messages/@original", m)
+	case c.kind == chat.Press:
+		c.webhook(ctx, "POST", "", m)
+	case o.reply.Public:
+		// What was held for one person stays so; the answer follows it.
+		c.webhook(ctx, "PATCH", "/messages/@original", replyMessage(chat.Reply{Text: "Shown in the channel."}))
+		c.webhook(ctx, "POST", "", m)
+	default:
+		m.Flags = 0 // the held message has its own
+		c.webhook(ctx, "PATCH", "/messages/@original", m)
+	}
+}
+
+// silence acknowledges the interaction without showing anything.
+func (c *conversation) silence(ctx context.Context) {
+	if !c.held {
+		c.hold(ctx)
+	}
+	if c.held && c.kind == chat.Invoke {
+		c.webhook(ctx, "DELETE", "/messages/@original", nil)
+	}
+}
+
+func isZero(r chat.Reply) bool {
+	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0
+}
+
+func replyMessage(r chat.Reply) message {
+	bs := buttons(r.Buttons)
+	m := message{
+		Embeds:          []*discordgo.MessageEmbed{replyEmbed(r)},
+		Components:      &bs,
+		AllowedMentions: nobody(),
+	}
+	if !r.Public && !r.Replace {
+		m.Flags = ephemeral
+	}
+	return m
+}
+
+// respond sends the first answer and reports whether Discord took it.
+func (c *conversation) respond(ctx context.Context, r response) bool {
+	return c.say(ctx, request{what: "answer a command", method: "POST",
+		path: "/interactions/" + c.i.ID + "/" + c.i.Token + "/callback", in: r})
+}
+
+// webhook sends what follows the first answer.
+func (c *conversation) webhook(ctx context.Context, method, path string, body any) {
+	if isSnowflake(c.i.AppID) {
+		c.say(ctx, request{what: "complete an answer", method: method, path: "/webhooks/" + c.i.AppID + "/" + c.i.Token + path, in: body})
+	}
+}
+
+func (c *conversation) say(ctx context.Context, r request) bool {
+	err := c.a.call(ctx, r)
+	if err != nil {
+		c.a.log.Warn("answer lost", "error", err)
+	}
+	return err == nil
+}

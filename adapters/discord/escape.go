@@ -1,0 +1,243 @@
+package discord
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
+	"golang.org/x/net/idna"
+)
+
+// ellipsis marks every cut, so that nobody takes a part for the whole.
+const ellipsis = "…"
+
+// maxURL is Discord's limit on the URLs of an embed (the published schema).
+const maxURL = 2048
+
+// clean returns s without what could disturb its surroundings unseen: control
+// characters, bidi overrides, zero-width characters other than the joiners,
+// invalid UTF-8. Line breaks of every kind become "\n", at most two in a row;
+// white space around the text goes.
+func clean(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
+	var b strings.Builder
+	b.Grow(len(s))
+	breaks, flag := 0, false
+	for _, r := range s {
+		r, flag = harmless(r, flag)
+		if r < 0 {
+			continue
+		}
+		if r != '\n' {
+			if !unicode.IsSpace(r) {
+				breaks = 0
+			}
+			b.WriteRune(r)
+			continue
+		}
+		if breaks++; breaks <= 2 {
+			b.WriteRune(r)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// harmless returns what stands for r, -1 for nothing. Tag characters count
+// only within a flag such as England's, which begins with a black flag; flag
+// reports whether r follows one.
+func harmless(r rune, flag bool) (rune, bool) {
+	switch {
+	case r >= 0xE0020 && r <= 0xE007F:
+		if flag {
+			return r, true
+		}
+		return -1, false
+	case r == 0x1F3F4:
+		return r, true
+	case r == '\n', r == '\r', r == '\v', r == '\f', r == 0x85, r == 0x2028, r == 0x2029:
+		return '\n', false
+	case r == '\t':
+		return ' ', false
+	case r < 0x20, r >= 0x7F && r <= 0x9F,
+		r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x206F, // bidi
+		r == 0xAD, r == 0x180E, r == 0x200B, r >= 0x2060 && r <= 0x2064, r == 0xFEFF, // zero width
+		r >= 0xFFF9 && r <= 0xFFFB, r >= 0xE0000 && r <= 0xE001F:
+		return -1, false
+	}
+	return r, false
+}
+
+// inline returns s cleaned and on one line.
+func inline(s string) string {
+	return strings.Join(strings.Fields(clean(s)), " ")
+}
+
+// size returns the length of s in UTF-16 code units. Discord does not say
+// whether it counts these or characters; these are never fewer.
+func size(s string) int {
+	n := 0
+	for _, r := range s {
+		n += units(r)
+	}
+	return n
+}
+
+// units returns the number of UTF-16 code units of r.
+func units(r rune) int {
+	if r > 0xFFFF {
+		return 2
+	}
+	return 1
+}
+
+// clip returns s, cut to at most limit units with an ellipsis at the end of
+// what is left. It never cuts within a grapheme. It escapes nothing: it is for
+// the parts of an embed in which Discord reads no markup.
+func clip(s string, limit int) string {
+	return write(s, limit, "", "", false)
+}
+
+// escape returns s so that Discord shows it as it is, cut to at most limit
+// units. It never cuts within a grapheme or an escape sequence.
+func escape(s string, limit int) string {
+	return write(s, limit, "", "", true)
+}
+
+// write returns s with every line between prefix and suffix, escaped if
+// markup is set, and cut to at most limit units, prefixes and suffixes
+// included. Where not even the ellipsis fits it returns "".
+func write(s string, limit int, prefix, suffix string, markup bool) string {
+	if s == "" {
+		return ""
+	}
+	w := writer{rest: s, markup: markup, start: true}
+	frame := size(prefix) + size(suffix)
+	if frame+1 > limit {
+		return ""
+	}
+	w.raw(prefix)
+	cut, word := w.b.Len(), w.b.Len() // where to cut: any grapheme, or the last space
+	wordAt := w.units
+	g := graphemes.FromString(s)
+	for g.Next() {
+		if w.units+size(suffix)+1 <= limit {
+			cut = w.b.Len()
+			if g.Value() == " " {
+				word, wordAt = cut, w.units
+			}
+		}
+		if g.Value() == "\n" {
+			w.raw(suffix + "\n" + prefix)
+			w.start, w.digits = true, false
+			w.rest = w.rest[1:]
+		} else {
+			w.grapheme(g.Value())
+		}
+		if w.units+size(suffix) > limit {
+			if limit-wordAt < 24 && word > len(prefix) { // a word is not worth more
+				cut = word
+			}
+			return strings.TrimRight(w.b.String()[:cut], " ") + ellipsis + suffix
+		}
+	}
+	w.raw(suffix)
+	return w.b.String()
+}
+
+// A writer escapes text grapheme by grapheme.
+type writer struct {
+	b      strings.Builder
+	units  int    // written so far
+	rest   string // not yet written
+	markup bool   // escape
+	start  bool   // nothing but spaces on this line so far
+	digits bool   // nothing but digits on this line so far
+	prev   rune
+}
+
+func (w *writer) raw(s string) {
+	w.b.WriteString(s)
+	w.units += size(s)
+}
+
+func (w *writer) grapheme(s string) {
+	for _, r := range s {
+		w.rest = w.rest[utf8.RuneLen(r):]
+		if w.markup && w.special(r) {
+			w.b.WriteByte('\\')
+			w.units++
+		}
+		w.b.WriteRune(r)
+		w.units += units(r)
+		w.digits = (w.start || w.digits) && r >= '0' && r <= '9'
+		w.start = w.start && r == ' '
+		w.prev = r
+	}
+}
+
+// special reports whether r could begin markup where it stands. Lists are
+// made by a hyphen or a number with a full stop at the beginning of a line;
+// ":" makes links out of addresses and emoji out of words.
+func (w *writer) special(r rune) bool {
+	switch r {
+	case '\\', '*', '_', '~', '`', '>', '<', '|', '#', '[', ']', '(', ')', '@':
+		return true
+	case '-', '+':
+		return w.start
+	case '.':
+		return w.digits
+	case ':':
+		next, n := utf8.DecodeRuneInString(w.rest)
+		if n == 0 || unicode.IsSpace(next) {
+			return false
+		}
+		return !unicode.IsDigit(w.prev) || !unicode.IsDigit(next)
+	}
+	return false
+}
+
+// webURL returns raw as Discord accepts it, "" if it is not an http or https
+// address, is too long, carries a password, or leads to a bare host name:
+// one bad address would have the whole card refused.
+func webURL(raw string) string {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return ""
+	}
+	host := u.Hostname()
+	if !strings.ContainsAny(host, ".:") {
+		return ""
+	}
+	if !strings.Contains(host, ":") { // not an IPv6 address
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			return ""
+		}
+		if p := u.Port(); p != "" {
+			host += ":" + p
+		}
+		u.Host = host
+	}
+	s := u.String()
+	if len(s) > maxURL {
+		return ""
+	}
+	return s
+}
+
+// masked returns a link whose label is ours; "" if there is no good address
+// or it is longer than a line of text should be.
+func masked(label, raw string) string {
+	u := webURL(raw)
+	if u == "" || len(u) > 400 {
+		return ""
+	}
+	return "[" + label + "](" + linkEscaper.Replace(u) + ")"
+}
+
+// linkEscaper keeps an address from ending its own link early.
+var linkEscaper = strings.NewReplacer(
+	"(", "%28", ")", "%29", "<", "%3C", ">", "%3E", `\`, "%5C", `"`, "%22", "'", "%27",
+	"*", "%2A", "`", "%60", "|", "%7C", "[", "%5B", "]", "%5D",
+)
