@@ -164,18 +164,20 @@ const silent = 1 << 12
 
 // A message is the body of a request that writes a message.
 type message struct {
-	Embeds          []*discordgo.MessageEmbed        `json:"embeds,omitempty"`
-	Components      *[]discordgo.MessageComponent    `json:"components,omitempty"`
-	AllowedMentions discordgo.MessageAllowedMentions `json:"allowed_mentions"`
-	Flags           int                              `json:"flags,omitempty"`
-	Nonce           string                           `json:"nonce,omitempty"`
-	EnforceNonce    bool                             `json:"enforce_nonce,omitempty"`
+	Embeds          []*discordgo.MessageEmbed     `json:"embeds,omitempty"`
+	Components      *[]discordgo.MessageComponent `json:"components,omitempty"`
+	AllowedMentions mentions                      `json:"allowed_mentions"`
+	Flags           int                           `json:"flags,omitempty"`
+	Nonce           string                        `json:"nonce,omitempty"`
+	EnforceNonce    bool                          `json:"enforce_nonce,omitempty"`
 }
 
 // nobody allows no mention. The list must be there and empty: without it
 // Discord makes every mention in the text count.
-func nobody() discordgo.MessageAllowedMentions {
-	return discordgo.MessageAllowedMentions{Parse: []discordgo.AllowedMentionType{}}
+func nobody() mentions { return mentions{Parse: []string{}} }
+
+type mentions struct {
+	Parse []string `json:"parse"`
 }
 
 // A posted is what Discord tells of a message.

@@ -21,12 +21,14 @@ const (
 	maxFooter      = 256
 )
 
-// What one card shows at most; the rest is counted in words.
+// What one card shows at most. All quotes with the longest names still leave
+// each some lines of text.
 const (
-	maxQuotes  = 8
+	maxQuotes  = 4 // that stand, and as many that do not
 	maxSpeaker = 120
 	maxRole    = 160
 	maxPicture = 400 // alternative text and credit
+	maxLink    = 200 // address in running text
 	maxItem    = 240 // text of an item in a reply
 )
 
@@ -99,7 +101,7 @@ func description(c chat.Card) string {
 	p.text(c.Text, struck)
 	p.line(picture(c.Image))
 	if inline(c.Headline) == "" {
-		p.line(masked("Read the entry", c.URL))
+		p.line(masked("Read the entry", c.URL, 1024))
 	}
 	if p.empty() {
 		p.line("-# No text")
@@ -159,7 +161,7 @@ func attribution(q chat.Quote, struck bool) string {
 	if struck {
 		return "— ~~" + who + "~~"
 	}
-	if link := masked("in full", q.URL); link != "" {
+	if link := masked("in full", q.URL, maxLink); link != "" {
 		who += " · " + link
 	}
 	return "— " + who
@@ -318,7 +320,7 @@ func (p *page) item(c chat.Card) {
 	if c.State != chat.Live {
 		parts = append(parts, c.State.String())
 	}
-	parts = append(parts, masked("open", c.URL))
+	parts = append(parts, masked("open", c.URL, maxLink))
 	parts = strings.FieldsFunc(strings.Join(parts, "\x00"), func(r rune) bool { return r == 0 })
 	if len(parts) > 0 {
 		p.line("-# " + strings.Join(parts, " · "))

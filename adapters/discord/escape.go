@@ -1,6 +1,7 @@
 package discord
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
@@ -219,18 +220,26 @@ func webURL(raw string) string {
 		}
 		u.Host = host
 	}
-	s := u.String()
-	if len(s) > maxURL {
+	var b strings.Builder
+	for _, c := range []byte(u.String()) {
+		// url.URL keeps a query as it was written.
+		if c <= ' ' || c >= 0x7F || strings.IndexByte("<>\"\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	if b.Len() > maxURL {
 		return ""
 	}
-	return s
+	return b.String()
 }
 
 // masked returns a link whose label is ours; "" if there is no good address
-// or it is longer than a line of text should be.
-func masked(label, raw string) string {
+// or it is longer than limit.
+func masked(label, raw string, limit int) string {
 	u := webURL(raw)
-	if u == "" || len(u) > 400 {
+	if u == "" || len(u) > limit {
 		return ""
 	}
 	return "[" + label + "](" + linkEscaper.Replace(u) + ")"
@@ -238,6 +247,5 @@ func masked(label, raw string) string {
 
 // linkEscaper keeps an address from ending its own link early.
 var linkEscaper = strings.NewReplacer(
-	"(", "%28", ")", "%29", "<", "%3C", ">", "%3E", `\`, "%5C", `"`, "%22", "'", "%27",
-	"*", "%2A", "`", "%60", "|", "%7C", "[", "%5B", "]", "%5D",
+	"(", "%28", ")", "%29", "'", "%27", "*", "%2A", "[", "%5B", "]", "%5D",
 )

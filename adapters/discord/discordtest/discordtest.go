@@ -1,0 +1,360 @@
+// Package discordtest is a Discord for tests: an HTTP interface and a gateway
+// on loopback that speak the real wire protocol and keep its rules.
+//
+// [New] starts a [Server]; a program under test, in this process or another,
+// reaches it at [Server.URL] with [Server.Token]. Channels must be made with
+// [Server.AddChannel] before anything is posted there. The server keeps what
+// really happened: [Server.Messages] is what people in the channel would see,
+// whatever the program was told. [Server.Fail] makes it misbehave, and
+// [Server.Command], [Server.Suggest] and [Server.Press] act for a chat user.
+package discordtest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/bwmarrin/discordgo"
+)
+
+// The ids of the bot, its only server and the role @everyone, which has the
+// server's id.
+const (
+	BotID   = "1100000000000000001"
+	AppID   = BotID
+	GuildID = "1200000000000000001"
+	roleID  = "1200000000000000002" // the bot's own
+)
+
+// NonceTime is how long the server recognises a nonce.
+const NonceTime = 3 * time.Minute
+
+// A Message is a message in a channel, as it stands.
+type Message struct {
+	ID         string
+	Channel    string
+	Nonce      string // as posted
+	Flags      int
+	Embeds     []*discordgo.MessageEmbed
+	Components []Component
+	Content    string
+	Sent       time.Time
+	Edits      int  // how often it was edited
+	Repeats    int  // how often it was posted again with the same nonce
+	Webhook    bool // an answer to a command, not a post
+	Author     string
+}
+
+// Edited reports whether the message was ever edited.
+func (m Message) Edited() bool { return m.Edits > 0 }
+
+// A Component is a row of buttons, or a button.
+type Component struct {
+	Type       int         `json:"type"`
+	Label      string      `json:"label,omitempty"`
+	CustomID   string      `json:"custom_id,omitempty"`
+	Style      int         `json:"style,omitempty"`
+	Components []Component `json:"components,omitempty"`
+}
+
+// A Request is one that the program made.
+type Request struct {
+	Method string
+	Path   string // without /api/vN
+	Query  string
+	Body   []byte
+	Status int // answered; 0 if the connection was dropped
+}
+
+// A Fault is a misbehaviour of the server.
+type Fault struct {
+	Method  string // "" is any
+	Channel string // only requests about this channel; "" is any
+	Path    string // only this path, without /api/vN; "" is any
+	Times   int    // how many requests; 0 is one, -1 all
+	// Accept lets the request take effect before the fault.
+	Accept bool
+	// Hold delays the answer until it is closed or the client gives up.
+	Hold <-chan struct{}
+	// Drop breaks the connection instead of answering; with Half set, in the
+	// middle of the answer.
+	Drop, Half bool
+	Status     int // the answer, unless Drop is set; 0 is the true answer
+	Header     http.Header
+	Body       string
+}
+
+// A Server is a Discord on loopback. Its methods are safe for concurrent use.
+type Server struct {
+	http  *httptest.Server
+	token string
+
+	mu       sync.Mutex
+	next     uint64
+	channels map[string]*channel
+	requests []Request
+	faults   []*Fault
+	revoked  bool
+	noNonces bool
+	limit    int // posts per channel in period; 0 is unlimited
+	period   time.Duration
+	commands map[string][]byte // by path: what is registered, as JSON
+	puts     int               // registrations
+	sessions map[string]*session
+	current  *connection // the newest identified or resumed one
+	conns    map[*connection]struct{}
+	changed  chan struct{}        // closed and renewed whenever something happened
+	pending  map[string]*exchange // by interaction token
+	idents   int
+	resumes  int
+	interval time.Duration
+	mute     bool          // leave heartbeats unanswered
+	refuse   int           // close code for the next identify; 0 accepts
+	role     int64         // permissions of the bot's role
+	stopped  chan struct{} // closed by Close
+	work     sync.WaitGroup
+}
+
+type channel struct {
+	id       string
+	kind     int
+	deny     int64 // overwrite for the bot
+	messages []*Message
+	deleted  map[string]string // nonce → id of deleted messages
+	frozen   bool
+	posts    int
+	used     int       // of the rate limit
+	reset    time.Time // of the rate limit
+}
+
+// New starts a server on a free loopback port. The caller closes it.
+func New() *Server {
+	s := &Server{
+		token:    base64.RawStdEncoding.EncodeToString([]byte(BotID)) + ".Gtest0.loopback-only-not-a-real-token",
+		channels: map[string]*channel{},
+		commands: map[string][]byte{},
+		sessions: map[string]*session{},
+		conns:    map[*connection]struct{}{},
+		pending:  map[string]*exchange{},
+		changed:  make(chan struct{}),
+		stopped:  make(chan struct{}),
+		interval: 41250 * time.Millisecond,
+		role:     1<<10 | 1<<11 | 1<<14 | 1<<16 | 1<<38,
+	}
+	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	return s
+}
+
+// URL is the server's address, for the adapter's APIURL.
+func (s *Server) URL() string { return s.http.URL }
+
+// Token is the only bot token that the server accepts.
+func (s *Server) Token() string { return s.token }
+
+// Close ends all connections and waits for what the server runs.
+func (s *Server) Close() {
+	s.mu.Lock()
+	select {
+	case <-s.stopped:
+		s.mu.Unlock()
+		return
+	default:
+	}
+	close(s.stopped)
+	for c := range s.conns {
+		c.ws.Close()
+	}
+	s.mu.Unlock()
+	s.http.CloseClientConnections()
+	s.http.Close()
+	s.work.Wait()
+}
+
+// AddChannel makes the text channel id in the server's only guild.
+func (s *Server) AddChannel(id string) { s.addChannel(id, 0) }
+
+// AddChannelKind makes a channel of one of Discord's channel types.
+func (s *Server) AddChannelKind(id string, kind int) { s.addChannel(id, kind) }
+
+func (s *Server) addChannel(id string, kind int) {
+	if !isSnowflake(id) {
+		panic("discordtest: channel id " + id + " is no snowflake")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.channels[id] = &channel{id: id, kind: kind, deleted: map[string]string{}}
+}
+
+// RemoveChannel deletes a channel with all that is in it.
+func (s *Server) RemoveChannel(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.channels, id)
+}
+
+// Deny takes permissions (bits as Discord numbers them) from the bot in a
+// channel; 0 gives all back.
+func (s *Server) Deny(channel string, bits int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[channel]; c != nil {
+		c.deny = bits
+	}
+}
+
+// Freeze makes the channel's messages refuse edits, as messages older than an
+// hour do after too many.
+func (s *Server) Freeze(channel string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[channel]; c != nil {
+		c.frozen = true
+	}
+}
+
+// Delete deletes a message, as a moderator would. Its nonce stays known.
+func (s *Server) Delete(channel, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.channels[channel]
+	if c == nil {
+		return
+	}
+	for i, m := range c.messages {
+		if m.ID == id {
+			c.deleted[m.Nonce] = m.ID
+			c.messages = append(c.messages[:i], c.messages[i+1:]...)
+			return
+		}
+	}
+}
+
+// Revoke makes the server refuse the token from now on.
+func (s *Server) Revoke() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = true
+}
+
+// ForgetNonces makes nonces older than the server remembers: they are not
+// enforced any more and not in the channel's history.
+func (s *Server) ForgetNonces() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noNonces = true
+}
+
+// Limit allows n posts per channel in a period; 0 lifts the limit.
+func (s *Server) Limit(n int, period time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit, s.period = n, period
+}
+
+// Fail adds a fault. Faults are tried in the order they were added.
+func (s *Server) Fail(f Fault) {
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, &f)
+}
+
+// Heal removes all faults.
+func (s *Server) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
+// Messages returns what stands in a channel, oldest first.
+func (s *Server) Messages(channel string) []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Message
+	if c := s.channels[channel]; c != nil {
+		for _, m := range c.messages {
+			out = append(out, *m)
+		}
+	}
+	return out
+}
+
+// Posts returns how many posts to the channel took effect, repeated ones
+// counted once each.
+func (s *Server) Posts(channel string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[channel]; c != nil {
+		return c.posts
+	}
+	return 0
+}
+
+// Requests returns the HTTP requests so far, those for the gateway's address
+// included.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.requests...)
+}
+
+// Registrations returns how often commands were written, and the last list as
+// JSON.
+func (s *Server) Registrations() (int, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.commands {
+		return s.puts, b
+	}
+	return s.puts, nil
+}
+
+// Wait waits until cond, which is called without locks held, reports true. It
+// returns an error after the time limit.
+func (s *Server) Wait(limit time.Duration, cond func() bool) error {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		if cond() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-t.C:
+			return fmt.Errorf("discordtest: nothing of what was waited for in %v", limit)
+		}
+	}
+}
+
+// notify wakes those who wait. The caller holds mu.
+func (s *Server) notify() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// newID returns a snowflake of now, above all before. The caller holds mu.
+func (s *Server) newID() string {
+	id := uint64(time.Now().UnixMilli()-1420070400000) << 22
+	s.next = max(s.next+1, id)
+	return strconv.FormatUint(s.next, 10)
+}
+
+func isSnowflake(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return err == nil && n > 1<<22 && s[0] != '0'
+}
+
+// listenAddr is the gateway's address.
+func (s *Server) gatewayURL() string {
+	return "ws://" + s.http.Listener.Addr().(*net.TCPAddr).String()
+}
