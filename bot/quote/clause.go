@@ -1,0 +1,349 @@
+package quote
+
+// maxClause is how many tokens a search within a sentence may cross.
+const maxClause = 60
+
+// isVerb reports whether token i works as a verb: it is one, and no noun
+// phrase holds it.
+func (d *doc) isVerb(i int32) bool {
+	return d.toks[i].word() && d.toks[i].cls&anyVerb != 0 && d.toks[i].cls&(clPrep|clDet|clPoss) == 0
+}
+
+// mentionBefore returns the mention that ends right before token i, or -1.
+func (d *doc) mentionBefore(i, floor int32) int32 {
+	if i-1 < floor {
+		return -1
+	}
+	return d.toks[i-1].ends
+}
+
+// subject returns the mention that is the subject of the verb at token v, or
+// -1. It walks left: over adverbs and auxiliaries, through an apposition or a
+// clause between commas, from "who" to whom it stands for, and from a further
+// verb ("and said", "to say", "saying") to the subject of the verb before it.
+func (d *doc) subject(v int32, depth int) int32 {
+	if depth > 5 {
+		return -1
+	}
+	floor := d.sents[d.toks[v].sent].from
+	if d.toks[v].cls&clIng != 0 && !d.progressive(v, floor) {
+		return d.subjectOfVerbBefore(v, floor, depth)
+	}
+	i := v - 1
+	for n := 0; i >= floor && n < maxClause; n++ {
+		t := &d.toks[i]
+		if t.ends >= 0 {
+			return d.hostOf(t.ends, floor, depth)
+		}
+		switch {
+		case t.p == ',':
+			return d.beforeComma(i, v, floor, depth)
+		case t.p == ')':
+			i = d.openOf(i, floor) - 1
+		case t.p == '-':
+			return d.beforeComma(i, v, floor, depth)
+		case t.p == 's':
+			i--
+		case !t.word():
+			return -1
+		case t.cls&clRel != 0 && t.cls&clSub == 0, t.cls&clRel != 0 && d.mentionBefore(i, floor) >= 0:
+			return d.antecedent(i, floor, depth)
+		case t.cls&clConj != 0:
+			return d.subjectOfVerbBefore(i, floor, depth)
+		case d.word(i) == "to", d.word(i) == "by", d.word(i) == "in", d.word(i) == "as", d.word(i) == "without", d.word(i) == "for", d.word(i) == "of":
+			return d.subjectOfVerbBefore(i, floor, depth)
+		case t.cls&(clAux|clAdv) != 0:
+			i--
+		case d.isVerb(i):
+			return d.subject(i, depth+1)
+		case t.cls&(clPrep|clTime|clDate|clNum) != 0, t.cls&clDet != 0:
+			i--
+		case t.capital && t.cls&clSub == 0:
+			i--
+		default:
+			if t.cls&clSub != 0 {
+				return -1
+			}
+			i--
+		}
+	}
+	return -1
+}
+
+// progressive reports whether the -ing form at v follows a form of be.
+func (d *doc) progressive(v, floor int32) bool {
+	for i := v - 1; i >= floor && i > v-4; i-- {
+		t := &d.toks[i]
+		if t.cls&clBe != 0 || t.p == 's' {
+			return true
+		}
+		if t.cls&clAdv == 0 {
+			return false
+		}
+	}
+	return false
+}
+
+func (d *doc) openOf(i, floor int32) int32 {
+	for j := i - 1; j >= floor && j > i-maxClause; j-- {
+		if d.toks[j].p == '(' {
+			return j
+		}
+	}
+	return floor
+}
+
+// hostOf climbs from a mention that stands after a preposition to the phrase
+// it belongs to: from "the council" to "the head of the council".
+func (d *doc) hostOf(m, floor int32, depth int) int32 {
+	for n := 0; n < 6; n++ {
+		i := d.ments[m].from - 1
+		if i < floor || d.toks[i].cls&clPrep == 0 || d.toks[i].p != 0 {
+			return m
+		}
+		switch d.word(i) {
+		case "before", "after", "since", "until", "than", "as", "because", "like":
+			return m // they open a clause here
+		}
+		for i-1 >= floor && d.toks[i-1].cls&clPrep != 0 && d.toks[i-1].ends < 0 {
+			i--
+		}
+		host := d.mentionBefore(i, floor)
+		if host < 0 {
+			if i-1 >= floor && d.isVerb(i-1) && depth < 5 {
+				if d.toks[i-1].cls&clPart != 0 && d.mentionBefore(i-1, floor) >= 0 {
+					m = d.mentionBefore(i-1, floor) // the boat moored in the harbour
+					continue
+				}
+				if s := d.subject(i-1, depth+1); s >= 0 {
+					return s
+				}
+			}
+			return m
+		}
+		if d.ments[host].kind == aPronoun {
+			return m
+		}
+		m = host
+	}
+	return m
+}
+
+// beforeComma finds the subject of v when a comma at i stands before it: the
+// phrase in front of the apposition or clause that ends there.
+func (d *doc) beforeComma(i, v, floor int32, depth int) int32 {
+	for j := i - 1; j >= floor && j > i-maxClause; j-- {
+		if d.toks[j].p != d.toks[i].p && !(d.toks[j].p == ',' && d.toks[i].p == ',') {
+			continue
+		}
+		m := d.mentionBefore(j, floor)
+		if m < 0 {
+			continue
+		}
+		m = d.hostOf(m, floor, depth)
+		return d.chief(m, floor)
+	}
+	if m := d.firstMention(d.toks[v].sent); m >= 0 && d.ments[m].from < i {
+		return m
+	}
+	return -1
+}
+
+// chief climbs from an apposition to the name it explains: in "Bell, a
+// fisherman, who …" from the fisherman to Bell.
+func (d *doc) chief(m, floor int32) int32 {
+	f := d.ments[m].from
+	if f-2 < floor || d.toks[f-1].p != ',' || d.ments[m].kind == aName || d.ments[m].kind == aPronoun {
+		return m
+	}
+	k := f - 2
+	if d.toks[k].cls&clNum != 0 && k-2 >= floor && d.toks[k-1].p == ',' { // Bell, 43, a fisherman
+		k -= 2
+	}
+	if n := d.toks[k].ends; n >= 0 && d.ments[n].kind == aName {
+		return n
+	}
+	return m
+}
+
+// antecedent returns whom the relative pronoun at i stands for.
+func (d *doc) antecedent(i, floor int32, depth int) int32 {
+	m := d.mentionBefore(i, floor)
+	if m < 0 && i-1 >= floor && d.toks[i-1].p == ',' {
+		m = d.mentionBefore(i-1, floor)
+		if m < 0 && i-3 >= floor && d.toks[i-2].cls&clNum != 0 && d.toks[i-3].p == ',' {
+			m = d.mentionBefore(i-3, floor)
+		}
+	}
+	if m < 0 {
+		return -1
+	}
+	if h := d.hostOf(m, floor, depth); d.ments[h].kind != aThing && d.ments[m].kind != aName && d.ments[m].kind != aRole {
+		m = h
+	}
+	return d.chief(m, floor)
+}
+
+// subjectOfVerbBefore returns the subject of the nearest verb before token i
+// of the sentence, else the sentence's first phrase.
+func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
+	for j, n := i-1, 0; j >= floor && n < maxClause; n++ {
+		if e := d.toks[j].ends; e >= 0 {
+			j = d.ments[e].from - 1
+			continue
+		}
+		if d.isVerb(j) {
+			if d.passiveAgentless(j, floor) {
+				if m := d.subjectPlain(j, depth+1); m >= 0 {
+					return m
+				}
+				return -1
+			}
+			return d.subject(j, depth+1)
+		}
+		if d.toks[j].cls&clBe != 0 {
+			return d.subject(j, depth+1)
+		}
+		j--
+	}
+	if m := d.firstMention(d.toks[i].sent); m >= 0 && d.ments[m].from < i {
+		return m
+	}
+	return -1
+}
+
+func (d *doc) subjectPlain(v int32, depth int) int32 { return d.subject(v, depth) }
+
+func (d *doc) passiveAgentless(v, floor int32) bool { return d.passive(v, floor) }
+
+// passive reports whether the participle at v follows a form of be: "was
+// told". Its subject did not speak.
+func (d *doc) passive(v, floor int32) bool {
+	if d.toks[v].cls&clPart == 0 || d.toks[v].cls&clIng != 0 {
+		return false
+	}
+	for i := v - 1; i >= floor && i > v-4; i-- {
+		t := &d.toks[i]
+		if t.cls&clBe != 0 {
+			return true
+		}
+		if t.p == 's' && d.toks[v].cls&clSay == 0 {
+			return true
+		}
+		if t.cls&clAdv == 0 {
+			return false
+		}
+	}
+	return false
+}
+
+// agent returns the mention after "by" that follows the passive verb at v.
+func (d *doc) agent(v int32) int32 {
+	end := d.sents[d.toks[v].sent].to
+	for i := v + 1; i < end && i < v+14; i++ {
+		if d.toks[i].word() && d.word(i) == "by" && i+1 < end {
+			return d.toks[i+1].begins
+		}
+		if i > v+1 && d.isVerb(i) && d.toks[i].ends < 0 {
+			return -1
+		}
+	}
+	return -1
+}
+
+// firstMention returns the first mention of sentence s that no preposition
+// governs, or -1.
+func (d *doc) firstMention(s int32) int32 {
+	st := d.sents[s]
+	for i := st.from; i < st.to && i < st.from+maxClause; {
+		b := d.toks[i].begins
+		if b < 0 {
+			i++
+			continue
+		}
+		if i == st.from || d.toks[i-1].cls&clPrep == 0 || d.toks[i-1].p != 0 {
+			if m := &d.ments[b]; m.kind != aThing || d.verbAfter(b) >= 0 {
+				return b
+			}
+		}
+		i = d.ments[b].to
+	}
+	return -1
+}
+
+// verbAfter returns the token of the verb that mention m is the subject of, or
+// -1; d.ments[m].via tells whether something stands between them.
+func (d *doc) verbAfter(m int32) int32 {
+	if v := d.ments[m].verb; v != -2 {
+		return v
+	}
+	v, via := d.seekVerb(d.ments[m].to, d.sents[d.toks[d.ments[m].from].sent].to)
+	if d.ments[m].owned {
+		v = -1
+	}
+	d.ments[m].verb, d.ments[m].via = v, via
+	return v
+}
+
+func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
+	last := int32(-1) // an auxiliary will do if no verb follows
+	for n := 0; i < end && n < 20; n++ {
+		t := &d.toks[i]
+		switch {
+		case t.p == 's':
+			i++
+		case t.p == ',' || t.p == '-':
+			next := d.afterInsert(i, end)
+			if next < 0 {
+				return last, via
+			}
+			i, via = next, true
+		case t.p == '(':
+			for i < end && d.toks[i].p != ')' {
+				i++
+			}
+			i++
+		case !t.word():
+			return last, via
+		case t.begins >= 0 && t.cls&clPrep == 0:
+			return last, via
+		case t.cls&clAux != 0:
+			last = i
+			i++
+		case d.isVerb(i):
+			return i, via
+		case t.cls&clPrep != 0 && last < 0 && i+1 < end && d.toks[i+1].begins >= 0:
+			i = d.ments[d.toks[i+1].begins].to
+		case t.cls&clRel != 0 && last < 0:
+			i++
+		case t.cls&(clAdv|clDate|clTime) != 0 || t.cls&clPrep != 0:
+			i++
+		default:
+			return last, via
+		}
+	}
+	return last, via
+}
+
+// afterInsert returns the token after the insertion that opens with the comma
+// or dash at i, if a verb or auxiliary goes on from there; else -1.
+func (d *doc) afterInsert(i, end int32) int32 {
+	mark := d.toks[i].p
+	for j := i + 1; j < end && j < i+40; j++ {
+		t := &d.toks[j]
+		if t.p == 'Q' && j == i+1 {
+			return -1
+		}
+		if t.p != mark {
+			continue
+		}
+		k := j + 1
+		for k < end && d.toks[k].word() && d.toks[k].cls&clAdv != 0 {
+			k++
+		}
+		if k < end && d.toks[k].begins < 0 && d.toks[k].word() && (d.toks[k].cls&clAux != 0 || d.isVerb(k)) && d.toks[k].cls&clIng == 0 {
+			return j + 1
+		}
+	}
+	return -1
+}

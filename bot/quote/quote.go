@@ -1,0 +1,114 @@
+// Package quote finds what people said in a piece of news, word for word, and
+// who said it.
+//
+// [Extract] reads one text. [Page] reads the entries of a live page together:
+// "the MP" of one entry is the Simon of an older one. [Best] chooses what a
+// card shows, [Fragment] links to the words in the page they came from, and
+// [Explain] tells why a stretch between marks counts as a quotation and why
+// somebody is its speaker.
+//
+// The rules:
+//   - A quote's text stands in its source character for character.
+//   - A speaker is a name where the text gives one with confidence, else the
+//     words the text uses, else nothing. It is never a guess.
+//   - The same text gives the same quotes, whatever was read before. All
+//     functions are pure and safe for concurrent use.
+//   - The time is linear in the length of the text.
+package quote
+
+import (
+	"strings"
+
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// A Quote is one quotation found in a text. Offsets are byte offsets into the
+// text, end exclusive; those of the quote lie inside its marks.
+type Quote struct {
+	Start, End   int
+	Text         string
+	Speaker      string // full name where known, else as the text names them; "" = not stated
+	SpeakerStart int    // the phrase that names the speaker, -1 if none
+	SpeakerEnd   int
+	Role         string // the description the text gives, "" = none
+	Cue          string // the verb that reports: said, warned; "" = none
+	Kind         news.QuoteKind
+	Confidence   news.Confidence
+	InHeadline   bool
+}
+
+// A Part is one entry of a live page.
+type Part struct {
+	Headline, Body string
+}
+
+// Extract returns the quotes of text in the order they stand. The first line
+// may be a headline; paragraphs are separated by blank lines.
+func Extract(text string) []Quote {
+	d := newDoc(text, false)
+	if len(d.regs) == 0 {
+		return nil
+	}
+	return d.quotes(nil)
+}
+
+// quotes finds speakers and returns the accepted quotes. explain may be nil.
+func (d *doc) quotes(explain func(int32, []candidate)) []Quote {
+	if d.english {
+		d.findMentions()
+		d.findFacts()
+	}
+	verdicts := d.attribute(explain)
+	out := make([]Quote, 0, len(d.regs))
+	for r := range verdicts {
+		if verdicts[r].accepted {
+			out = append(out, d.quote(r, verdicts))
+		}
+	}
+	return out
+}
+
+// quote returns the accepted region r as a Quote.
+func (d *doc) quote(r int, verdicts []verdict) Quote {
+	reg, v := &d.regs[r], &verdicts[r]
+	q := Quote{
+		Start: int(reg.start), End: int(reg.stop), Text: d.text[reg.start:reg.stop],
+		SpeakerStart: -1, SpeakerEnd: -1,
+		Kind: news.Mixed, Confidence: news.Low, InHeadline: d.pars[reg.par].headline,
+	}
+	if v.own.has(wholeSentence) || v.alone || v.words >= 4 && !v.own.has(beforeNoun) && d.clause(q.Text) {
+		q.Kind = news.Direct
+	}
+	if v.speaker < 0 {
+		return q
+	}
+	m := &d.ments[v.speaker]
+	q.SpeakerStart, q.SpeakerEnd = int(d.toks[m.from].start), int(d.toks[m.to-1].end)
+	if v.cue >= 0 && d.toks[v.cue].word() {
+		q.Cue = d.word(v.cue)
+	}
+	id := d.identify(v.speaker, 0)
+	q.Speaker, q.Role = id.name, id.role
+	q.Confidence = d.confidence(v, id)
+	return q
+}
+
+// clause reports whether text reads like a clause of its own: it opens with a
+// capital, or closes with a comma or stop.
+func (d *doc) clause(text string) bool {
+	return 'A' <= text[0] && text[0] <= 'Z' || strings.IndexByte(",.?!", text[len(text)-1]) >= 0
+}
+
+// confidence says how sure the speaker is.
+func (d *doc) confidence(v *verdict, id identity) news.Confidence {
+	gap := v.best.points - v.second
+	switch {
+	case id.name == "":
+		return news.Low
+	case v.best.points >= 24 && gap >= 6 && id.sure:
+		return news.High
+	case v.best.points >= 14:
+		return news.Medium
+	}
+	return news.Low
+}
