@@ -1,0 +1,292 @@
+package parse
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mmcdole/gofeed"
+	ext "github.com/mmcdole/gofeed/extensions"
+
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// RSS 0.9x, 1.0 and 2.0 and Atom 0.3 and 1.0, read by gofeed; RFC 6721
+// tombstones. A feed is always a window: what falls off its end is not gone.
+
+func sniffRSS(d *document) bool {
+	root := d.root()
+	return root == "rss" || root == "rdf" || strings.HasSuffix(root, ":rdf")
+}
+
+func sniffAtom(d *document) bool {
+	root := d.root()
+	return root == "feed" || strings.HasSuffix(root, ":feed")
+}
+
+func parseFeed(d *document) (reading, error) {
+	r := reading{understood: true}
+	text := withoutDeclaration(d.head)
+	feed, err := gofeed.NewParser().Parse(strings.NewReader(text))
+	if err != nil {
+		if feed = d.salvage(text); feed == nil {
+			return r, refusal("is broken: " + fold(err.Error()))
+		}
+	}
+	r.Title, r.Window = feed.Title, true
+	r.URL = feed.Link
+	if d.base == nil {
+		d.base = parseBase(feed.Link)
+	}
+	var dead map[string]time.Time
+	if strings.Contains(text, "deleted-entry") {
+		dead = tombstones(feed.Extensions)
+	}
+	r.Entries = make([]news.Entry, 0, len(feed.Items))
+	for i, item := range feed.Items {
+		if i == maxEntries {
+			break
+		}
+		e := d.feedEntry(item)
+		when, gone := dead[strings.TrimSpace(item.GUID)]
+		if gone && !laterThan(&e, when) {
+			continue
+		}
+		delete(dead, strings.TrimSpace(item.GUID))
+		r.Entries = append(r.Entries, e)
+	}
+	for id := range dead {
+		r.Withdrawn = append(r.Withdrawn, news.EntryID(id))
+	}
+	slices.Sort(r.Withdrawn)
+	r.Entries = distinct(r.Entries, feed.FeedType == "atom")
+	return r, nil
+}
+
+// laterThan reports whether e was published or changed after its tombstone:
+// it was put back.
+func laterThan(e *news.Entry, when time.Time) bool {
+	return e.Updated.After(when) || e.Published.After(when)
+}
+
+// withoutDeclaration drops the XML declaration: the text is UTF-8 by now,
+// whatever it says.
+func withoutDeclaration(s string) string {
+	if strings.HasPrefix(s, "<?xml") {
+		if _, rest, ok := strings.Cut(s, "?>"); ok {
+			return strings.TrimLeft(rest, " \t\r\n")
+		}
+	}
+	return s
+}
+
+func (d *document) feedEntry(item *gofeed.Item) news.Entry {
+	e := news.Entry{
+		Headline:  oneLine(item.Title),
+		Author:    feedAuthors(item),
+		Published: d.feedTime(item.PublishedParsed, item.Published),
+		Updated:   d.feedTime(item.UpdatedParsed, item.Updated),
+	}
+	content := item.Content
+	if strings.TrimSpace(content) == "" {
+		content = item.Description
+	}
+	e.Body, e.Media = d.body(content)
+	d.feedMedia(&e, item)
+	e.URL = absolute(d.base, item.Link)
+	for _, c := range item.Categories {
+		if c = oneLine(c); c != "" && len(e.Tags) < 20 && !slices.Contains(e.Tags, c) {
+			e.Tags = append(e.Tags, c)
+		}
+	}
+	if e.Published.IsZero() {
+		e.Published = e.Updated // Atom's published is optional
+	}
+	if e.Updated.Equal(e.Published) {
+		e.Updated = time.Time{}
+	}
+	e.Entry = news.EntryID(strings.TrimSpace(item.GUID))
+	if e.Entry == "" {
+		e.Entry = news.EntryID(strings.TrimSpace(item.Link))
+	}
+	return e
+}
+
+func (d *document) feedTime(parsed *time.Time, text string) time.Time {
+	if parsed != nil {
+		return d.possible(*parsed)
+	}
+	return d.when(text)
+}
+
+func feedAuthors(item *gofeed.Item) string {
+	var list []string
+	for _, a := range item.Authors {
+		if a != nil {
+			list = append(list, a.Name)
+		}
+	}
+	return names(list...)
+}
+
+func (d *document) feedMedia(e *news.Entry, item *gofeed.Item) {
+	add := func(m news.Media) {
+		m.URL = absolute(d.base, m.URL)
+		if m.URL == "" || slices.ContainsFunc(e.Media, func(o news.Media) bool { return o.URL == m.URL }) {
+			return
+		}
+		e.Media = append(e.Media, m)
+	}
+	for _, enc := range item.Enclosures {
+		switch kind, _, _ := strings.Cut(enc.Type, "/"); kind {
+		case "image", "video", "audio":
+			add(news.Media{URL: enc.URL, Kind: news.MediaKind(kind)})
+		}
+	}
+	for _, name := range []string{"content", "thumbnail"} {
+		for _, m := range item.Extensions["media"][name] {
+			if len(e.Media) == 0 || name == "content" {
+				add(mediaRSS(m))
+			}
+		}
+	}
+	if item.Image != nil && len(e.Media) == 0 {
+		add(news.Media{URL: item.Image.URL, Kind: news.Image, Alt: oneLine(item.Image.Title)})
+	}
+}
+
+func mediaRSS(m ext.Extension) news.Media {
+	out := news.Media{URL: m.Attrs["url"], Kind: news.Image}
+	switch {
+	case m.Attrs["medium"] == "video" || strings.HasPrefix(m.Attrs["type"], "video/"):
+		out.Kind = news.Video
+	case m.Attrs["medium"] == "audio" || strings.HasPrefix(m.Attrs["type"], "audio/"):
+		out.Kind = news.Audio
+	}
+	if c := m.Children["credit"]; len(c) > 0 {
+		out.Credit = oneLine(c[0].Value)
+	}
+	for _, name := range []string{"description", "text", "title"} {
+		if c := m.Children[name]; len(c) > 0 && out.Alt == "" {
+			out.Alt = oneLine(c[0].Value)
+		}
+	}
+	return out
+}
+
+// tombstones returns the ids that a feed says are deleted, and when.
+func tombstones(exts ext.Extensions) map[string]time.Time {
+	dead := make(map[string]time.Time)
+	for _, elements := range exts {
+		for _, t := range elements["deleted-entry"] {
+			st, _ := parseTime(t.Attrs["when"], time.UTC)
+			if ref := strings.TrimSpace(t.Attrs["ref"]); ref != "" {
+				dead[ref] = st.t
+			}
+		}
+	}
+	return dead
+}
+
+// distinct makes ids name one entry each. An id that comes with several
+// addresses names none of the entries, and the address is added. At one
+// address it is one entry in several versions, of which the latest is kept, if
+// versions says that the format has such; in RSS, where a link may stand for a
+// missing guid, another headline is another entry.
+func distinct(entries []news.Entry, versions bool) []news.Entry {
+	mixed := make(map[news.EntryID]bool)
+	first := make(map[news.EntryID]string, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		if url, seen := first[e.Entry]; seen && url != e.URL {
+			mixed[e.Entry] = true
+		} else if !seen {
+			first[e.Entry] = e.URL
+		}
+	}
+	at := make(map[news.EntryID]int, len(entries))
+	out := entries[:0]
+	for _, e := range entries {
+		if e.Entry == "" {
+			out = append(out, e)
+			continue
+		}
+		if mixed[e.Entry] && e.URL != "" {
+			e.Entry += " " + news.EntryID(e.URL)
+		}
+		i, taken := at[e.Entry]
+		if taken && !versions && e.Headline != out[i].Headline {
+			hash, _ := hashID(&e)
+			e.Entry += " " + hash
+			i, taken = at[e.Entry]
+		}
+		if taken {
+			if latest(&e).After(latest(&out[i])) {
+				out[i] = e
+			}
+			continue
+		}
+		at[e.Entry] = len(out)
+		out = append(out, e)
+	}
+	return out
+}
+
+func latest(e *news.Entry) time.Time {
+	if e.Updated.After(e.Published) {
+		return e.Updated
+	}
+	return e.Published
+}
+
+var (
+	itemBlock = regexp.MustCompile(`(?is)<(item|entry)[\s>].*?</(item|entry)\s*>`)
+	rootTag   = regexp.MustCompile(`(?is)<([a-z]+:)?(rss|rdf|feed)\b[^>]*>`)
+)
+
+// salvage reads the whole entries of a feed that is broken somewhere: cut off,
+// or with one entry that is no XML. nil if there are none.
+func (d *document) salvage(text string) *gofeed.Feed {
+	root := rootTag.FindString(text)
+	if root == "" || strings.HasSuffix(root, "/>") {
+		return nil
+	}
+	var whole *gofeed.Feed
+	for i, block := range itemBlock.FindAllString(text, maxEntries) {
+		if i == 0 {
+			head, _, _ := strings.Cut(text, block)
+			whole = closed(root, head, "")
+			if whole == nil {
+				whole = &gofeed.Feed{}
+			}
+			whole.Items = nil
+		}
+		if one := closed(root, root, block); one != nil && len(one.Items) == 1 {
+			whole.Items = append(whole.Items, one.Items[0])
+		}
+	}
+	if whole == nil || len(whole.Items) == 0 {
+		return nil
+	}
+	return whole
+}
+
+// closed parses head and block with the elements closed that a feed opens.
+func closed(root, head, block string) *gofeed.Feed {
+	m := rootTag.FindStringSubmatch(root)
+	open, end := "", "</"+m[1]+m[2]+">"
+	if strings.EqualFold(m[2], "rss") {
+		if !strings.Contains(head, "<channel") {
+			open = "<channel>"
+		}
+		end = "</channel>" + end
+	} else if strings.EqualFold(m[2], "rdf") && strings.Contains(head, "<channel") && !strings.Contains(head, "</channel") {
+		end = "</channel>" + end
+	}
+	feed, err := gofeed.NewParser().Parse(strings.NewReader(head + open + block + end))
+	if err != nil {
+		return nil
+	}
+	return feed
+}

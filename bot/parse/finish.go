@@ -1,0 +1,200 @@
+package parse
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// finish brings what a format read into the shape that Parse promises.
+func (d *document) finish(r *reading) {
+	r.Title = oneLine(r.Title)
+	r.URL = absolute(d.base, r.URL)
+	r.Entries = slices.DeleteFunc(r.Entries, func(e news.Entry) bool {
+		return e.Headline == "" && e.Body == "" && len(e.Media) == 0
+	})
+	if len(r.Entries) > maxEntries {
+		r.Entries, r.Window = r.Entries[:maxEntries], true
+	}
+	for i := range r.Entries {
+		d.tidy(&r.Entries[i])
+	}
+	if !r.kept {
+		newestFirst(r.Entries)
+	}
+	r.Entries = identify(r.Entries)
+	gone := r.Withdrawn[:0:0]
+	for _, id := range r.Withdrawn {
+		standing := slices.ContainsFunc(r.Entries, func(e news.Entry) bool { return e.Entry == id })
+		if id != "" && !standing && !slices.Contains(gone, id) {
+			gone = append(gone, id)
+		}
+	}
+	r.Withdrawn = gone
+	if len(r.Withdrawn) > maxEntries {
+		r.Withdrawn = r.Withdrawn[:maxEntries]
+	}
+	r.Ended = r.Ended || d.seemsEnded(r)
+}
+
+func (d *document) tidy(e *news.Entry) {
+	e.Headline = clip(e.Headline, 1000)
+	if len(e.Body) > maxText {
+		e.Body = strings.ToValidUTF8(e.Body[:maxText], "") + " …"
+	}
+	e.URL = absolute(d.base, e.URL)
+	e.Author = clip(e.Author, 300)
+	e.Published, e.Updated = d.possible(e.Published), d.possible(e.Updated)
+	if !e.Updated.IsZero() && e.Updated.Before(e.Published) {
+		e.Updated = time.Time{} // the Guardian stamps some a second early
+	}
+	media := e.Media[:0]
+	for _, m := range e.Media {
+		if m.URL = absolute(d.base, m.URL); m.URL != "" && len(media) < maxMedia {
+			media = append(media, m)
+		}
+	}
+	e.Media = media
+	if len(e.Media) == 0 {
+		e.Media = nil
+	}
+}
+
+// newestFirst sorts by publication time. An entry without one stays with the
+// neighbour it has in the document. Documents that tell the story from the
+// beginning are turned round first.
+func newestFirst(entries []news.Entry) {
+	up, down := 0, 0
+	last := time.Time{}
+	for i := range entries {
+		t := entries[i].Published
+		if t.IsZero() {
+			continue
+		}
+		if !last.IsZero() && t.After(last) {
+			up++
+		}
+		if !last.IsZero() && t.Before(last) {
+			down++
+		}
+		last = t
+	}
+	if last.IsZero() {
+		return
+	}
+	if up > down {
+		slices.Reverse(entries)
+	}
+	type dated struct {
+		when  time.Time
+		entry news.Entry
+	}
+	list := make([]dated, len(entries))
+	var above time.Time
+	for i := range entries {
+		if !entries[i].Published.IsZero() {
+			above = entries[i].Published
+		}
+		list[i] = dated{above, entries[i]}
+	}
+	for i := len(list) - 1; i >= 0; i-- { // those above the first dated one
+		if list[i].when.IsZero() {
+			list[i].when = above
+		} else {
+			above = list[i].when
+		}
+	}
+	slices.SortStableFunc(list, func(a, b dated) int { return b.when.Compare(a.when) })
+	for i := range list {
+		entries[i] = list[i].entry
+	}
+}
+
+// identify gives every entry an id of its own, and drops copies: the same
+// entry pinned on top, the same script twice.
+func identify(entries []news.Entry) []news.Entry {
+	at := make(map[news.EntryID]int, len(entries))
+	out := entries[:0]
+	for _, e := range entries {
+		if len(e.Entry) > maxID {
+			e.Entry = digestID("id-", string(e.Entry))
+		}
+		if e.Entry == "" {
+			e.Entry, e.IDKind = hashID(&e)
+		}
+		if e.IDKind == "" {
+			e.IDKind = news.IDExplicit
+		}
+		i, taken := at[e.Entry]
+		if taken && !sameEntry(&out[i], &e) {
+			e.Entry = digestID("text-", string(e.Entry)+" "+e.Body)
+			i, taken = at[e.Entry]
+		}
+		if taken {
+			if e.Updated.After(out[i].Updated) {
+				out[i] = e
+			}
+			continue
+		}
+		at[e.Entry] = len(out)
+		out = append(out, e)
+	}
+	for i := range out {
+		e := &out[i]
+		if e.IDKind != news.IDExplicit {
+			continue
+		}
+		for _, a := range aliases(string(e.Entry)) {
+			if _, other := at[a]; !other && !slices.Contains(e.Aliases, a) {
+				e.Aliases = append(e.Aliases, a)
+			}
+		}
+	}
+	return out
+}
+
+// sameEntry reports whether two entries with one id are one entry. An id of
+// the source's own is believed; a hash of time and headline is not, when the
+// words differ: tickers do print "Goal!" twice a minute.
+func sameEntry(a, b *news.Entry) bool {
+	return b.IDKind == news.IDExplicit || a.Body == b.Body
+}
+
+// seemsEnded reads the signs that are not flags. None is enough by itself but
+// the page saying so in its title: coverageEndTime was found a day ahead, an
+// hour behind, and equal to the start.
+func (d *document) seemsEnded(r *reading) bool {
+	title := strings.ToLower(r.Title)
+	for _, said := range []string{"as it happened", "– as it happened", "diretta finita", "minuto a minuto finalizado", "so lief", "das liveblog zum nachlesen", "ticker zum nachlesen"} {
+		if strings.Contains(title, said) {
+			return true
+		}
+	}
+	if r.end.IsZero() || d.Now.IsZero() || len(r.Entries) == 0 {
+		return false
+	}
+	last := r.Entries[0].Published
+	if d.Now.Sub(r.end) < 2*time.Hour || last.IsZero() || last.After(r.end) {
+		return false
+	}
+	return d.Now.Sub(last) > 48*time.Hour || saysGoodbye(&r.Entries[0])
+}
+
+func saysGoodbye(e *news.Entry) bool {
+	text := strings.ToLower(e.Headline + "\n" + e.Body)
+	for _, said := range goodbyes {
+		if strings.Contains(text, said) {
+			return true
+		}
+	}
+	return false
+}
+
+// goodbyes close live coverage.
+var goodbyes = []string{
+	"that's it for", "that’s it for", "that's all for", "that’s all for", "wrapping up", "closing this live", "closing our live",
+	"logging off", "goodnight", "good night", "ending our live coverage", "pausing our live coverage", "thanks for following",
+	"thank you for following", "this live blog is now closed", "this blog is now closed", "our live coverage has ended",
+}

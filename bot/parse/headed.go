@@ -1,0 +1,289 @@
+package parse
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// Headed text: entries that are nothing but a heading with text below it, in
+// an article that the publisher's system knows no entries of. BR24 writes
+// "12.31 Uhr: …" into the headings; others say only in the title that the page
+// is live.
+
+func sniffHTML(d *document) bool { return d.isMarkup() }
+
+// A section is a heading with the nodes that belong to it.
+type section struct {
+	heading *html.Node
+	start   *html.Node // the first node after the heading, or after what wraps it
+	level   byte
+	text    string
+	clock   clock
+}
+
+// sections returns the headings of the page outside its furniture.
+func (p *page) sections() []section {
+	var list []section
+	each(p.body, func(n *html.Node) bool {
+		if ignoredTags[n.Data] || isFurniture(n) || len(list) >= maxEntries {
+			return false
+		}
+		if !isHeading(n) {
+			return true
+		}
+		s := section{heading: n, level: n.Data[1], text: oneLine(textOf(n))}
+		s.clock, _ = readClock(s.text)
+		s.start = follow(n)
+		if s.text != "" {
+			list = append(list, s)
+		}
+		return false
+	})
+	return list
+}
+
+// isFurniture reports whether n is a part of the page that holds no entries.
+func isFurniture(n *html.Node) bool {
+	switch n.Data {
+	case "nav", "footer":
+		return n.Parent == nil || n.Parent.Data != "article"
+	case "aside":
+		return true
+	}
+	found := false
+	for _, key := range [...]string{"class", "id"} {
+		classWords(attr(n.Attr, key), func(w string) bool {
+			switch w {
+			case "related", "recommended", "recirculation", "sidebar", "newsletter", "outbrain", "taboola", "comments", "breadcrumb", "breadcrumbs", "teaserlist":
+				found = true
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// follow returns what stands after a heading. A wrapper that holds nothing
+// else, such as <header> or <a>, is climbed out of.
+func follow(n *html.Node) *html.Node {
+	for range 3 {
+		for s := n.NextSibling; s != nil; s = s.NextSibling {
+			if s.Type == html.ElementNode || s.Type == html.TextNode && strings.TrimSpace(s.Data) != "" {
+				return s
+			}
+		}
+		if n.Parent == nil || n.Parent.Data == "body" {
+			return nil
+		}
+		n = n.Parent
+	}
+	return nil
+}
+
+// sectionEntry reads the nodes from s.start up to the next heading.
+func (d *document) sectionEntry(s section) news.Entry {
+	e := news.Entry{Headline: s.text}
+	pr := newProse(d.base)
+	pr.entry = true
+	for n := s.start; n != nil && !holdsHeading(n, s.level); n = n.NextSibling {
+		if n.Type == html.ElementNode && isFurniture(n) {
+			continue
+		}
+		if e.Published.IsZero() && n.Type == html.ElementNode {
+			d.sectionTime(&e, n)
+		}
+		pr.node(n)
+	}
+	e.Body, e.Media, e.Author = pr.text(), pr.media, pr.author
+	if id := attr(s.heading.Attr, "id"); id != "" {
+		e.Entry = news.EntryID(id)
+		e.URL = "#" + id
+	}
+	if a := find(s.heading, func(n *html.Node) bool { return n.Data == "a" && attr(n.Attr, "href") != "" }); a != nil && e.URL == "" {
+		e.URL = attr(a.Attr, "href")
+	}
+	return e
+}
+
+func (d *document) sectionTime(e *news.Entry, n *html.Node) {
+	isTime := func(c *html.Node) bool { return c.Data == "time" }
+	t := n
+	if !isTime(n) {
+		t = find(n, isTime)
+	}
+	if t != nil {
+		var c clock
+		d.takeTime(e, &c, t)
+	}
+}
+
+// holdsHeading reports whether n is or holds a heading of the level or above.
+func holdsHeading(n *html.Node, level byte) bool {
+	if n.Type != html.ElementNode {
+		return false
+	}
+	match := func(c *html.Node) bool { return isHeading(c) && c.Data[1] <= level }
+	return match(n) || find(n, match) != nil
+}
+
+// parseHeadingTime reads headings that begin with a time of day.
+func parseHeadingTime(d *document) (reading, error) {
+	var r reading
+	p, err := d.html()
+	if err != nil {
+		return r, err
+	}
+	list := p.sections()
+	timed, distinct := 0, map[clock]bool{}
+	for _, s := range list {
+		if s.clock.len > 0 && s.clock.len < len(s.text) {
+			timed++
+			distinct[clock{h: s.clock.h, m: s.clock.m}] = true
+		}
+	}
+	if timed < 2 || len(distinct) < 2 {
+		return r, refusal("fewer than two headings begin with different times")
+	}
+	day := dayState{}
+	var clocks []clock
+	for _, s := range list {
+		switch {
+		case s.clock.len > 0 && s.clock.len < len(s.text):
+			r.Entries, clocks = append(r.Entries, d.sectionEntry(s)), append(clocks, s.clock)
+			day.mark(len(r.Entries) - 1)
+		case s.clock.len == 0:
+			day.heading(s.text, d)
+		}
+	}
+	day.date(d, r.Entries, clocks)
+	p.describe(d, &r)
+	return r, nil
+}
+
+// parseHeaded reads headings of one level with text below each, where the page
+// shows that they are updates: by its own words, or by times.
+func parseHeaded(d *document) (reading, error) {
+	var r reading
+	p, err := d.html()
+	if err != nil {
+		return r, err
+	}
+	list := p.sections()
+	level := busiest(list)
+	if level == 0 {
+		return r, refusal("has fewer than two headings of one level")
+	}
+	day := dayState{}
+	var clocks []clock
+	times := map[int64]bool{}
+	for _, s := range list {
+		if s.level != level {
+			day.heading(s.text, d)
+			continue
+		}
+		if day.heading(s.text, d) {
+			continue
+		}
+		e := d.sectionEntry(s)
+		if e.Body == "" && len(e.Media) == 0 {
+			continue
+		}
+		c := leadingClock(&e)
+		if !e.Published.IsZero() {
+			times[e.Published.Unix()] = true
+		} else if c.len > 0 {
+			times[int64(c.h*60+c.m)] = true
+		}
+		r.Entries, clocks = append(r.Entries, e), append(clocks, c)
+		day.mark(len(r.Entries) - 1)
+	}
+	if len(r.Entries) < 2 {
+		return r, refusal("fewer than two headings have text below them")
+	}
+	if d.Format == "" && !p.live(d) && (len(times) < 2 || len(times)*2 < len(r.Entries)) {
+		return r, refusal("its headings have no times, and nothing says that it is live")
+	}
+	day.date(d, r.Entries, clocks)
+	p.describe(d, &r)
+	return r, nil
+}
+
+// busiest returns the heading level, h2 to h6, that heads most text; 0 if none
+// heads two.
+func busiest(list []section) byte {
+	var count [10]int
+	for _, s := range list {
+		if s.level > '1' && s.start != nil {
+			count[s.level-'0']++
+		}
+	}
+	best := 0
+	for l, n := range count {
+		if n >= 2 && n > count[best] {
+			best = l
+		}
+	}
+	if best == 0 {
+		return 0
+	}
+	return byte('0' + best)
+}
+
+// describe fills in what a page says about itself.
+func (p *page) describe(d *document, r *reading) {
+	if r.Title == "" {
+		r.Title = p.name()
+	}
+	if r.URL == "" {
+		r.URL = p.address
+	}
+	if r.URL == "" {
+		r.URL = d.URL
+	}
+	r.Window = r.Window || p.next
+}
+
+// live reports whether the page calls itself live.
+func (p *page) live(d *document) bool {
+	for _, s := range []string{p.title, p.heading, p.ogTitle, d.URL, p.address} {
+		if saysLive(s) {
+			return true
+		}
+	}
+	if p.ogType == "liveblog" {
+		return true
+	}
+	n := p.body
+	for _, key := range []string{"class", "id"} {
+		if saysLive(attr(n.Attr, key)) {
+			return true
+		}
+	}
+	return false
+}
+
+var liveWords = set(`live liveblog liveticker livestream ticker newsblog newsticker updates diretta endirect envivo directo
+	live-blog live-updates aovivo liveverslag eilmeldungen minutebyminute`)
+
+// saysLive reports whether a title, class or address says that something is
+// followed as it happens.
+func saysLive(s string) bool {
+	found := false
+	classWords(s, func(w string) bool {
+		found = liveWords[w]
+		return !found
+	})
+	if found {
+		return true
+	}
+	s = strings.ToLower(s)
+	for _, phrase := range []string{"minute by minute", "as it happened", "as it happens", "minuto a minuto", "en direct", "en vivo", "ao vivo", "latest updates"} {
+		if strings.Contains(s, phrase) || strings.Contains(s, strings.ReplaceAll(phrase, " ", "-")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,706 @@
+package parse
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// A prose turns markup into plain text with paragraphs, and sets aside what
+// is not text: pictures, embedded posts, bylines. It is fed events, so that
+// the same rules serve a parsed page ([prose.node]) and a fragment out of a
+// feed or an API ([prose.markup]), which never becomes a tree.
+type prose struct {
+	base  *url.URL
+	flat  bool                // a single line: no paragraphs, nothing set aside
+	entry bool                // an entry's own markup: bylines and times are not its text
+	omit  map[*html.Node]bool // parts of the page that are known to be something else
+
+	b      []byte
+	gap    int
+	tree   bool // events are balanced, as those of a parsed page
+	bullet int  // 1 + the gap before a list item that has no word yet
+	open   []special
+	author string
+	media  []news.Media
+	figure int // media before the innermost open figure
+	quoted int // length of b after the last block quote; 0 none
+}
+
+// What separates the next word from the last.
+const (
+	noGap = iota
+	blank
+	line
+	paragraph
+)
+
+// A special is an open element that changes what its content means.
+type special struct {
+	tag   string
+	nest  int // elements of the same name open inside
+	role  role
+	outer []byte // what was written before it
+	gap   int
+	link  string // the last link inside
+}
+
+type role int
+
+const (
+	skipped  role = iota + 1
+	quote         // a block quote
+	embedded      // a post on another platform
+	caption
+	cited // the source of a block quote
+	byline
+	stamp // the time of an entry
+)
+
+func newProse(base *url.URL) *prose { return &prose{base: base} }
+
+// text returns what was read, and everything that is left open closed.
+func (p *prose) text() string {
+	for len(p.open) > 0 {
+		p.pop()
+	}
+	s := string(p.b)
+	if strings.IndexByte(s, '&') >= 0 && entity.MatchString(s) {
+		s = html.UnescapeString(s)
+	}
+	return strings.TrimSpace(dropMacros(s))
+}
+
+// node reads an element of a page and everything below it.
+func (p *prose) node(n *html.Node) {
+	p.tree = true
+	switch n.Type {
+	case html.TextNode:
+		p.words(n.Data)
+		return
+	case html.ElementNode:
+		if p.omit[n] {
+			p.widen(paragraph)
+			return
+		}
+		p.start(n.Data, n.Attr)
+	case html.CommentNode, html.DoctypeNode:
+		return
+	}
+	if !ignoredTags[n.Data] {
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			p.node(c)
+		}
+	}
+	if n.Type == html.ElementNode {
+		p.end(n.Data)
+	}
+}
+
+// markup reads a fragment of HTML.
+func (p *prose) markup(s string) {
+	z := html.NewTokenizer(strings.NewReader(s))
+	z.SetMaxBuf(1 << 20)
+	var attrs []html.Attribute
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return
+		case html.TextToken:
+			p.words(string(z.Text()))
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, more := z.TagName()
+			tag := tagName(name)
+			attrs = attrs[:0]
+			for more {
+				var key, val []byte
+				key, val, more = z.TagAttr()
+				if k := attrName(key); k != "" {
+					attrs = append(attrs, html.Attribute{Key: k, Val: string(val)})
+				}
+			}
+			p.start(tag, attrs)
+			if voidTags[tag] {
+				p.end(tag)
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			p.end(tagName(name))
+		}
+	}
+}
+
+// tagName returns a string for name, without allocating for the usual ones.
+func tagName(name []byte) string {
+	switch string(name) {
+	case "p":
+		return "p"
+	case "a":
+		return "a"
+	case "br":
+		return "br"
+	case "b":
+		return "b"
+	case "em":
+		return "em"
+	case "strong":
+		return "strong"
+	case "div":
+		return "div"
+	case "span":
+		return "span"
+	case "li":
+		return "li"
+	case "img":
+		return "img"
+	}
+	return string(name)
+}
+
+// attrName returns name if a prose looks at it.
+func attrName(name []byte) string {
+	for _, k := range [...]string{"class", "href", "src", "alt", "rel", "itemprop", "srcset", "data-src", "data-original",
+		"width", "height", "cite", "data-tweetid", "data-videoid", "poster", "data-href", "cite", "hidden", "data-instgrm-permalink"} {
+		if string(name) == k {
+			return k
+		}
+	}
+	return ""
+}
+
+var (
+	ignoredTags = set("script style template noscript head svg math object select textarea button form input nav canvas map dialog amp-social-share amp-ad amp-analytics amp-pixel")
+	voidTags    = set("area base br col embed hr img input link meta param source track wbr amp-img amp-pixel")
+	blockTags   = set("address article aside center dd details div dl dt fieldset figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup hr main ol p pre section summary table tbody tfoot thead ul video audio amp-img amp-video")
+)
+
+// widen makes the next word stand at least gap away from the last.
+func (p *prose) widen(gap int) {
+	if p.flat && gap > blank {
+		gap = blank
+	}
+	p.gap = max(p.gap, gap)
+}
+
+// words adds running text.
+func (p *prose) words(s string) {
+	if p.role() == skipped {
+		return
+	}
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == ' ' || c >= '\t' && c <= '\r':
+			p.gap = max(p.gap, blank)
+			i++
+			continue
+		case c < ' ' || c == 0x7F:
+			i++
+			continue
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if unicode.IsSpace(r) {
+				p.gap = max(p.gap, blank)
+				i += size
+				continue
+			}
+			if invisible(r) {
+				i += size
+				continue
+			}
+		}
+		n := wordLen(s[i:])
+		p.word(s[i : i+n])
+		i += n
+	}
+}
+
+// wordLen returns the length of the word s begins with; at least 1.
+func wordLen(s string) int {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c <= ' ' || c == 0x7F {
+			return max(i, 1)
+		}
+		if c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if unicode.IsSpace(r) || invisible(r) {
+			return max(i, 1)
+		}
+		i += size
+	}
+	return len(s)
+}
+
+func (p *prose) word(w string) {
+	bullet := p.bullet > 0
+	if bullet { // blocks inside the item do not separate it from its bullet
+		p.gap, p.bullet = p.bullet-1, 0
+	}
+	if len(p.b) > 0 {
+		switch p.gap {
+		case blank:
+			p.b = append(p.b, ' ')
+		case line:
+			p.b = append(p.b, '\n')
+		case paragraph:
+			if p.quoted == len(p.b) && dashed(w) { // "– Name, role" under a block quote
+				p.b = append(p.b, '\n')
+			} else {
+				p.b = append(p.b, "\n\n"...)
+			}
+		}
+	}
+	p.gap = noGap
+	if bullet {
+		p.b = append(p.b, "• "...)
+	}
+	p.b = append(p.b, w...)
+}
+
+func dashed(w string) bool {
+	return strings.HasPrefix(w, "–") || strings.HasPrefix(w, "—") || strings.HasPrefix(w, "―")
+}
+
+func (p *prose) role() role {
+	if len(p.open) == 0 {
+		return 0
+	}
+	return p.open[len(p.open)-1].role
+}
+
+func (p *prose) start(tag string, attrs []html.Attribute) {
+	if p.nested(tag) && p.role() == skipped {
+		return
+	}
+	if r := p.special(tag, attrs); r != 0 {
+		p.push(tag, r)
+		return
+	}
+	switch {
+	case tag == "br":
+		if p.gap == line {
+			p.widen(paragraph)
+		}
+		p.widen(line)
+	case tag == "li":
+		p.widen(line)
+		if !p.flat {
+			p.bullet = 1 + p.gap
+		}
+	case tag == "tr":
+		p.widen(line)
+	case tag == "td" || tag == "th":
+		p.widen(blank)
+	case blockTags[tag]:
+		p.widen(paragraph)
+	}
+	if p.flat {
+		return
+	}
+	switch tag {
+	case "figure":
+		p.figure = len(p.media)
+	case "a":
+		if href := attr(attrs, "href"); href != "" {
+			for i := range p.open {
+				p.open[i].link = href
+			}
+		}
+	case "img", "amp-img":
+		p.image(attrs)
+	case "video", "audio", "amp-video", "iframe", "amp-iframe", "amp-twitter", "amp-youtube":
+		p.player(tag, attrs)
+	}
+}
+
+// nested keeps count of elements with the name of the innermost special one,
+// and reports whether tag is inside it. A paragraph or list item that opens
+// again has ended before: their end tags may be left out.
+func (p *prose) nested(tag string) bool {
+	if len(p.open) == 0 {
+		return false
+	}
+	top := &p.open[len(p.open)-1]
+	if tag != top.tag || voidTags[tag] {
+		return true
+	}
+	if !p.tree && (tag == "p" || tag == "li") {
+		p.pop()
+		return p.nested(tag)
+	}
+	top.nest++
+	return true
+}
+
+func (p *prose) end(tag string) {
+	if n := len(p.open); n > 0 && p.open[n-1].tag == tag {
+		if p.open[n-1].nest == 0 {
+			p.pop()
+			return
+		}
+		p.open[n-1].nest--
+	}
+	if p.role() == skipped {
+		return
+	}
+	switch {
+	case tag == "li" || tag == "tr":
+		p.widen(line)
+		p.bullet = 0
+	case tag == "td" || tag == "th":
+		p.widen(blank)
+	case blockTags[tag]:
+		p.widen(paragraph)
+	}
+}
+
+// special says what an element means if it is not plain text.
+func (p *prose) special(tag string, attrs []html.Attribute) role {
+	if ignoredTags[tag] {
+		return skipped
+	}
+	if p.flat || voidTags[tag] {
+		return 0
+	}
+	class := attr(attrs, "class")
+	switch tag {
+	case "blockquote":
+		for _, name := range embedClasses {
+			if hasClass(class, name) {
+				return embedded
+			}
+		}
+		return quote
+	case "figcaption":
+		return caption
+	case "cite", "footer":
+		for i := range p.open {
+			if p.open[i].role == quote {
+				return cited
+			}
+		}
+	case "iframe":
+		return 0
+	case "time":
+		if p.entry {
+			return stamp
+		}
+	}
+	if p.entry && (attr(attrs, "rel") == "author" || attr(attrs, "itemprop") == "author") {
+		return byline
+	}
+	if class == "" {
+		return 0
+	}
+	return p.classRole(class)
+}
+
+var embedClasses = []string{"twitter-tweet", "twitter-video", "instagram-media", "tiktok-embed", "bluesky-embed", "mastodon-embed", "fb-post", "text-post-media"}
+
+var (
+	furniture = set(`share sharing sharer shares sharebar social advert adverts advertisement advertising ad ads adslot mpu
+		promo promotion newsletter signup subscribe related recommended recirculation outbrain taboola breadcrumb breadcrumbs
+		comments commenting toolbar reactions skip tombstone cookie paywall readmore`)
+	captions = set(`caption captions newscaption figcaption credit credits copyright`)
+	stamps   = set(`time timestamp datetime pubdate published updated timeago permalink`)
+	excused  = set(`has with no is not without can embed embedded`)
+)
+
+// classRole judges an element by the words of its class names.
+func (p *prose) classRole(class string) role {
+	before, found := "", role(0)
+	classWords(class, func(w string) bool {
+		switch {
+		case excused[w] && (w == "embed" || w == "embedded"):
+			found = 0
+			return false
+		case excused[before]:
+		case furniture[w]:
+			found = skipped
+		case captions[w] && found == 0:
+			found = caption
+		case p.entry && (w == "byline" || w == "author" || w == "authors") && found == 0:
+			found = byline
+		case p.entry && stamps[w] && found == 0:
+			found = stamp
+		}
+		before = w
+		return true
+	})
+	return found
+}
+
+func (p *prose) push(tag string, r role) {
+	if r == skipped || len(p.open) < 64 {
+		p.open = append(p.open, special{tag: tag, role: r, gap: p.gap})
+	} else {
+		p.open = append(p.open, special{tag: tag, role: skipped, gap: p.gap})
+	}
+	top := &p.open[len(p.open)-1]
+	top.outer, p.b = p.b, nil
+	p.gap = noGap
+}
+
+// pop closes the innermost special element and says what became of its text.
+func (p *prose) pop() {
+	top := &p.open[len(p.open)-1]
+	inner, r, gap, link, inline := string(p.b), top.role, top.gap, top.link, inlineTags[top.tag]
+	p.b = top.outer
+	p.open = p.open[:len(p.open)-1]
+	after := paragraph
+	if inline {
+		after = blank
+	}
+	p.gap = gap
+	switch r {
+	case quote:
+		p.blockQuote(inner)
+	case cited:
+		p.attribution(inner)
+	case embedded:
+		p.embed(link, fold(inner))
+	case caption:
+		p.caption(inner)
+	case byline, stamp:
+		if utf8.RuneCountInString(inner) > 120 { // a whole entry in an element called "author-content"
+			p.add(inner)
+			break
+		}
+		if r == byline && p.author == "" {
+			p.author = names(inner)
+		}
+	}
+	p.widen(after)
+}
+
+var inlineTags = set("a abbr b cite em i mark q small span strong time u")
+
+// add writes text that is already laid out as a paragraph of its own.
+func (p *prose) add(text string) {
+	if text == "" {
+		return
+	}
+	p.widen(paragraph)
+	p.word(text)
+	p.widen(paragraph)
+}
+
+// blockQuote writes a quotation as paragraphs of its own. Marks are added
+// where the page shows by layout that the words are quoted: plain text has no
+// layout. The words stay as they are.
+func (p *prose) blockQuote(s string) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return
+	}
+	text, source := splitAttribution(s)
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && !strings.ContainsRune("\"“”„«»‘’'‹›「『", first) {
+		text = "“" + strings.ReplaceAll(text, "\n\n", "\n\n“") + "”"
+	}
+	if source != "" {
+		text += "\n" + source
+	}
+	p.add(text)
+	p.quoted = len(p.b)
+}
+
+// splitAttribution separates the last line of a block quote if it names whose
+// words they are.
+func splitAttribution(s string) (text, source string) {
+	i := strings.LastIndexByte(s, '\n')
+	if i < 0 || !dashed(s[i+1:]) && !strings.HasPrefix(s[i+1:], "- ") || len(s)-i > 200 {
+		return s, ""
+	}
+	return strings.TrimSpace(s[:i]), strings.TrimPrefix(s[i+1:], "- ")
+}
+
+// attribution writes the source of the quotation before it as its own line.
+func (p *prose) attribution(s string) {
+	s = fold(s)
+	if s == "" {
+		return
+	}
+	if !dashed(s) {
+		s = "– " + strings.TrimPrefix(s, "- ")
+	}
+	p.widen(line)
+	if p.gap > line {
+		p.gap = line
+	}
+	p.word(s)
+}
+
+// caption is not text. It may name whose picture it belongs to, or whose words
+// the block quote in the same figure are.
+func (p *prose) caption(s string) {
+	if p.quoted > 0 && p.quoted == len(p.b) && len(s) < 200 {
+		p.gap = line
+		p.attribution(s)
+		p.quoted = len(p.b)
+		return
+	}
+	for i := p.figure; i < len(p.media); i++ {
+		if m := &p.media[i]; m.Credit == "" {
+			m.Credit = credit(s)
+		}
+	}
+}
+
+// creditMarks come before the name of whose picture it is.
+var creditMarks = []string{"credit:", "image:", "photograph:", "photo:", "photo by ", "picture:", "pic:", "foto:", "bild:", "crédit", "©", "(c)"}
+
+// credit finds whose work a caption says a picture is; "" where it does not.
+func credit(caption string) string {
+	s := fold(caption)
+	lower := strings.ToLower(s)
+	if len(lower) != len(s) {
+		return ""
+	}
+	for _, mark := range creditMarks {
+		i := strings.LastIndex(lower, mark)
+		if i < 0 {
+			continue
+		}
+		name := strings.Trim(s[i+len(mark):], " :()[].|")
+		if name != "" && len(name) <= 120 {
+			return name
+		}
+	}
+	return ""
+}
+
+func attr(attrs []html.Attribute, key string) string {
+	for i := range attrs {
+		if attrs[i].Key == key {
+			return attrs[i].Val
+		}
+	}
+	return ""
+}
+
+// image sets a picture aside, unless it is an icon, a face or a beacon.
+func (p *prose) image(attrs []html.Attribute) {
+	src := attr(attrs, "src")
+	for _, key := range [...]string{"data-src", "data-original"} {
+		if v := attr(attrs, key); v != "" && (src == "" || strings.HasPrefix(src, "data:") || strings.Contains(src, "placeholder")) {
+			src = v
+		}
+	}
+	if src == "" {
+		src, _, _ = strings.Cut(strings.TrimSpace(attr(attrs, "srcset")), " ")
+	}
+	if w, h := attr(attrs, "width"), attr(attrs, "height"); w == "0" || w == "1" || h == "0" || h == "1" {
+		return
+	}
+	decor := false
+	classWords(attr(attrs, "class"), func(w string) bool {
+		decor = decorative[w]
+		return !decor
+	})
+	if !decor {
+		p.setAside(news.Media{URL: src, Kind: news.Image, Alt: oneLine(attr(attrs, "alt"))})
+	}
+}
+
+var decorative = set("avatar emoji icon logo author pixel tracking spacer smiley")
+
+// player sets aside what is played or shown by somebody else's script.
+func (p *prose) player(tag string, attrs []html.Attribute) {
+	src := attr(attrs, "src")
+	m := news.Media{URL: src, Kind: news.Embed}
+	switch tag {
+	case "video", "amp-video":
+		m.Kind = news.Video
+	case "audio":
+		m.Kind = news.Audio
+	case "amp-twitter":
+		if id := attr(attrs, "data-tweetid"); id != "" {
+			m.URL = "https://twitter.com/i/status/" + id
+		}
+	case "amp-youtube":
+		if id := attr(attrs, "data-videoid"); id != "" {
+			m.URL, m.Kind = "https://www.youtube.com/watch?v="+id, news.Video
+		}
+	case "iframe", "amp-iframe":
+		if m.URL == "" {
+			m.URL = attr(attrs, "data-src")
+		}
+		if strings.Contains(m.URL, "youtube") || strings.Contains(m.URL, "vimeo") {
+			m.Kind = news.Video
+		}
+	}
+	p.setAside(m)
+}
+
+// embed sets aside a post on another platform, with its words as description.
+func (p *prose) embed(link, words string) {
+	p.setAside(news.Media{URL: link, Kind: news.Embed, Alt: clip(words, 500)})
+}
+
+// maxMedia bounds what one entry may carry; nobody shows more.
+const maxMedia = 20
+
+func (p *prose) setAside(m news.Media) {
+	m.URL = absolute(p.base, m.URL)
+	if m.URL == "" || len(p.media) >= maxMedia || p.role() == skipped {
+		return
+	}
+	for i := range p.media {
+		if p.media[i].URL == m.URL {
+			return
+		}
+	}
+	p.media = append(p.media, m)
+}
+
+// absolute resolves ref against base; "" for what is no web address.
+func absolute(base *url.URL, ref string) string {
+	ref = strings.TrimSpace(ref)
+	if ref == "" || len(ref) > 4096 {
+		return ""
+	}
+	u, err := url.Parse(ref)
+	if err != nil {
+		return ""
+	}
+	if base != nil {
+		u = base.ResolveReference(u)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return u.String()
+}
+
+// body turns a fragment (HTML, escaped HTML or plain text) into text and media.
+func (d *document) body(s string) (string, []news.Media) {
+	p := d.prose(s)
+	if p == nil {
+		return paragraphs(dropMacros(unescape(s))), nil
+	}
+	return p.text(), p.media
+}
+
+// prose reads a fragment as markup; nil if it holds none.
+func (d *document) prose(s string) *prose {
+	if strings.IndexByte(s, '<') < 0 && strings.IndexByte(s, '&') < 0 {
+		return nil
+	}
+	if !hasTag(s) {
+		if s = unescape(s); !hasTag(s) {
+			return nil
+		}
+	}
+	p := newProse(d.base)
+	p.markup(s)
+	return p
+}
