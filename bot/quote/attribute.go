@@ -36,10 +36,15 @@ type attributor struct {
 
 func (d *doc) attribute(explain func(int32, []candidate)) []verdict {
 	a := attributor{d: d, verdicts: make([]verdict, len(d.regs)), cands: make([]candidate, 0, 24), prev: -1, explain: explain}
+	d.spoke = make([]int32, len(d.regs))
+	for r := range d.spoke {
+		d.spoke[r] = -1
+	}
 	for r := range d.regs {
 		a.judge(int32(r))
 		if a.verdicts[r].accepted {
 			a.prev = int32(r)
+			d.spoke[r] = a.verdicts[r].speaker
 		}
 	}
 	return a.verdicts
@@ -216,6 +221,44 @@ func (a *attributor) after(r int32) {
 	if firm || starts {
 		a.tailRest(i, st.to)
 	}
+	a.tailFinal(i, st.to)
+}
+
+// tailFinal looks for an attribution that ends the sentence: Bell had tried
+// "Q" before, Cole said on Monday.
+func (a *attributor) tailFinal(i, end int32) {
+	d := a.d
+	for j := end - 1; j > i && j > end-24; j-- {
+		if d.toks[j].p != ',' || j+2 >= end {
+			continue
+		}
+		if d.word(j+1) == "according" {
+			a.propose(d.toks[min(j+3, end-1)].begins, j+1, finalTail)
+			return
+		}
+		b := d.toks[j+1].begins
+		if b >= 0 {
+			if v := d.verbAfter(b); v >= 0 && v < end && d.toks[v].cls&clSay != 0 && d.toks[v].cls&clIng == 0 && a.closing(v, end) {
+				a.propose(b, v, finalTail)
+				return
+			}
+			continue
+		}
+		if d.toks[j+1].cls&clSay != 0 && d.toks[j+1].cls&clIng == 0 && d.toks[j+2].begins >= 0 && d.verbAfter(d.toks[j+2].begins) < 0 {
+			a.propose(d.toks[j+2].begins, j+1, finalTail)
+			return
+		}
+	}
+}
+
+// closing reports whether nothing but time and place follow the verb at v.
+func (a *attributor) closing(v, end int32) bool {
+	d := a.d
+	if v+1 >= end || !d.toks[v+1].word() {
+		return true
+	}
+	t := &d.toks[v+1]
+	return t.cls&(clDate|clTime|clPrep|clAdv) != 0 && t.cls&clDet == 0
 }
 
 // tailName handles a name after the quote.
@@ -395,11 +438,30 @@ func (a *attributor) verbSays(v, floor int32) (int32, [1]feature) {
 			return d.agent(v), [1]feature{agentOf}
 		}
 	}
+	if c&clSay != 0 && c&clIng == 0 {
+		if n := a.invertedSubject(v, floor); n >= 0 {
+			return n, [1]feature{saySubject}
+		}
+	}
 	m := d.subject(v, 0)
 	if m < 0 && v+1 < int32(len(d.toks)) && d.toks[v+1].begins >= 0 && c&clSay != 0 {
 		return d.toks[v+1].begins, [1]feature{inverted}
 	}
 	return m, [1]feature{f}
+}
+
+// invertedSubject returns the name after a verb of saying that follows a comma
+// or a quote: the bridge will close, said Ada Bell, the harbour master.
+func (a *attributor) invertedSubject(v, floor int32) int32 {
+	d := a.d
+	if v-1 < floor || d.toks[v-1].p != ',' && d.toks[v-1].p != 'Q' || v+1 >= int32(len(d.toks)) {
+		return -1
+	}
+	n := d.toks[v+1].begins
+	if n < 0 || d.ments[n].kind == aPronoun || d.ments[n].kind == aThing || d.verbAfter(n) >= 0 {
+		return -1
+	}
+	return n
 }
 
 // passMention proposes the mention m that stands before the quote.
@@ -677,7 +739,7 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 	if reg.open > 0 && d.text[reg.open-1] == '=' || strings.Contains(text, "/>") || strings.HasPrefix(text, "http") {
 		o.add(inMarkup)
 	}
-	if strings.IndexByte(",.?!", text[len(text)-1]) >= 0 {
+	if strings.IndexByte(",.?!", text[len(text)-1]) >= 0 && !o.has(titleShape) && !o.has(oneCapital) {
 		o.add(endsInside)
 	}
 	floor := d.sents[d.toks[reg.tok].sent]
@@ -692,6 +754,9 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 			o.add(nounAfterArticle)
 		case t.p == ':':
 			o.add(hasColon)
+		}
+		if (o.has(titleShape) || o.has(oneCapital)) && (t.p == 's' || t.p == ',' || t.word() && t.cls&clPrep != 0 && d.word(reg.tok-1) != "as" && d.word(reg.tok-1) != "to") {
+			o.add(titlePlace)
 		}
 	}
 	if reg.tok+1 < floor.to && !v.own.has(endsInside) {
@@ -716,7 +781,7 @@ func (a *attributor) sourceFeatures(r int32, v *verdict, best *candidate) {
 	switch {
 	case best.has(tailVerbName), best.has(tailNameVerb), best.has(tailAccording), best.has(tailBare), best.has(tailDash):
 		o.add(hasTail)
-	case best.has(saySubject), best.has(colonName), best.has(according), best.has(agentOf), best.has(inverted), best.has(prevSameSentence), best.has(ownerOf), best.has(tailNextName):
+	case best.has(saySubject), best.has(finalTail), best.has(colonName), best.has(according), best.has(agentOf), best.has(inverted), best.has(prevSameSentence), best.has(ownerOf), best.has(tailNextName):
 		o.add(hasSay)
 	case best.has(cueSubject):
 		o.add(hasCue)

@@ -27,6 +27,9 @@ func (d *doc) subject(v int32, depth int) int32 {
 	}
 	floor := d.sents[d.toks[v].sent].from
 	if d.toks[v].cls&clIng != 0 && !d.progressive(v, floor) {
+		if m := d.mentionBefore(v, floor); m >= 0 && d.ownSubject(m, floor) {
+			return m
+		}
 		return d.subjectOfVerbBefore(v, floor, depth)
 	}
 	i := v - 1
@@ -68,6 +71,20 @@ func (d *doc) subject(v int32, depth int) int32 {
 		}
 	}
 	return -1
+}
+
+// ownSubject reports whether m, right before an -ing form, is its subject:
+// with Bell saying; a letter saying; , the council adding.
+func (d *doc) ownSubject(m, floor int32) bool {
+	mm := &d.ments[m]
+	if mm.kind == aDocument {
+		return true
+	}
+	if mm.from <= floor {
+		return mm.kind != aPronoun
+	}
+	t := &d.toks[mm.from-1]
+	return t.p == ',' && mm.kind != aThing || t.word() && (d.word(mm.from-1) == "with" || d.word(mm.from-1) == "With")
 }
 
 // progressive reports whether the -ing form at v follows a form of be.
@@ -188,6 +205,9 @@ func (d *doc) antecedent(i, floor int32, depth int) int32 {
 // of the sentence, else the sentence's first phrase.
 func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
 	for j, n := i-1, 0; j >= floor && n < maxClause; n++ {
+		if r := d.toks[j].reg; r >= 0 && d.spoke[r] >= 0 {
+			return d.spoke[r]
+		}
 		if e := d.toks[j].ends; e >= 0 {
 			j = d.ments[e].from - 1
 			continue

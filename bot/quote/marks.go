@@ -177,7 +177,11 @@ func (p *pairer) double(kind markKind, i, n int) int {
 		case curlyClose:
 			p.closers--
 		}
-		switch action(kind, k) {
+		act := action(kind, k)
+		if k == curlyOpen && act != closes && p.closesByPlace(j, m) {
+			act = closes
+		}
+		switch act {
 		case closes:
 			if depth == 0 {
 				p.add(i, n, j, j+m, false, false)
@@ -206,6 +210,12 @@ func (p *pairer) double(kind markKind, i, n int) int {
 	}
 	p.add(i, n, len(p.text), len(p.text), false, true)
 	return len(p.text)
+}
+
+// closesByPlace reports whether an opening mark at j stands where only a
+// closing one can: some newsrooms close with “ too.
+func (p *pairer) closesByPlace(j, m int) bool {
+	return !p.spaceBefore(j) && (j+m >= len(p.text) || p.spaceAfter(j+m) || strings.IndexByte(",.;:", p.text[j+m]) >= 0)
 }
 
 func (p *pairer) spaceBefore(i int) bool {
@@ -238,7 +248,7 @@ func action(outer, inner markKind) effect {
 		case curlyClose:
 			return closes
 		case curlyOpen:
-			return nests
+			return nests // unless it stands where only a closing mark can
 		case straight:
 			return either
 		}
@@ -269,10 +279,10 @@ var notOpened = []string{"90s", "80s", "70s", "60s", "50s", "40s", "30s", "20s",
 
 // single finds the region that the single mark at i opens, if it opens one.
 func (p *pairer) single(kind markKind, i, n, from int) int {
-	if kind == apostrophe && !p.opensSingle(i, n, from) || i+n >= len(p.text) {
+	if kind == apostrophe && (!p.opensSingle(i, n, from) || p.year(i+n)) || i+n >= len(p.text) {
 		return i + n
 	}
-	if kind == singleOpen && p.spaceAfter(i+n) {
+	if kind == singleOpen && (p.spaceAfter(i+n) || p.year(i+n)) {
 		return i + n
 	}
 	limit := min(len(p.text), i+maxSingle)
@@ -288,10 +298,6 @@ func (p *pairer) single(kind markKind, i, n, from int) int {
 		case straight, curlyOpen, low, guilOpen:
 			if plural >= 0 {
 				break
-			}
-			if kind == singleOpen {
-				j += m
-				continue // ‘a “nested” one’
 			}
 			return i + n
 		case apostrophe, singleClose:
@@ -311,6 +317,12 @@ func (p *pairer) single(kind markKind, i, n, from int) int {
 		j += m
 	}
 	return i + n
+}
+
+// year reports whether two digits and no more stand at i: ’08.
+func (p *pairer) year(i int) bool {
+	digit := func(k int) bool { return k < len(p.text) && '0' <= p.text[k] && p.text[k] <= '9' }
+	return digit(i) && digit(i+1) && !digit(i+2)
 }
 
 func (p *pairer) spaceAfter(i int) bool {

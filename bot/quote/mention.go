@@ -370,10 +370,7 @@ func (d *doc) joins(j, from, end int32, nouns int, bare bool, p *par) bool {
 		if noun {
 			return !d.verbHere(j, from, nouns, bare)
 		}
-		if t.cls&(clPart|clIng) == 0 {
-			return false
-		}
-		return nouns == 0 && j > from && j+1 < end && d.toks[j+1].word() && d.toks[j+1].cls&stopsPhrase == 0
+		return d.joinsVerb(j, from, end, nouns, bare)
 	}
 	if nouns > 0 && bare && !noun {
 		return d.leadsToNoun(j, end)
@@ -382,6 +379,28 @@ func (d *doc) joins(j, from, end int32, nouns int, bare bool, p *par) bool {
 		return false
 	}
 	return true
+}
+
+// joinsVerb is joins for words that are verbs elsewhere: the plan, a vote, the
+// damaged bridge.
+func (d *doc) joinsVerb(j, from, end int32, nouns int, bare bool) bool {
+	t := &d.toks[j]
+	if bare || j == from {
+		return false
+	}
+	if t.cls&(clPart|clIng) != 0 {
+		return nouns == 0 && j+1 < end && d.toks[j+1].word() && d.toks[j+1].cls&stopsPhrase == 0
+	}
+	if nouns == 0 {
+		switch d.word(from) {
+		case "the", "The", "a", "A", "an", "An", "another", "every", "no":
+			return t.cls&clBase != 0 || d.text[t.end-1] == 's'
+		}
+		return (d.toks[from].cls&clPoss != 0 || d.toks[j-1].p == 's') && (t.cls&clBase != 0 || d.text[t.end-1] == 's')
+	}
+	// A base form cannot follow a singular subject, so it is a noun.
+	prev := &d.toks[j-1]
+	return t.cls&clBase != 0 && !prev.capital && prev.cls&clGroup == 0 && d.text[prev.end-1] != 's' && prev.word()
 }
 
 // joinsCapital is joins for words with a capital.

@@ -45,6 +45,7 @@ type doc struct {
 	ments []mention
 
 	people  []person
+	spoke   []int32          // by region: the mention that was found to speak, -1
 	byLast  map[string]int32 // last name → newest person of that name
 	facts   []fact
 	english bool
@@ -407,10 +408,7 @@ func (d *doc) mark(pos, stop, end, par int) (int, bool) {
 		}
 		t.end = int32(i)
 		d.push(t, par)
-		for i < stop && (d.text[i] == ')' || d.text[i] == ']' || d.text[i] == '\'' || d.text[i] == '"') {
-			i++
-		}
-		return i, d.newSentence(i, end)
+		return d.closers(i, stop, end, par)
 	case '-':
 		i := pos
 		for i < stop && d.text[i] == '-' {
@@ -428,6 +426,18 @@ func (d *doc) mark(pos, stop, end, par int) (int, bool) {
 	}
 	d.push(t, par)
 	return pos + 1, false
+}
+
+// closers reads the brackets that close right after a full stop at i: they
+// still belong to its sentence.
+func (d *doc) closers(i, stop, end, par int) (int, bool) {
+	for i < stop && strings.IndexByte(")]'\"", d.text[i]) >= 0 {
+		if c := d.text[i]; c == ')' || c == ']' {
+			d.push(tok{start: int32(i), end: int32(i + 1), p: ')', reg: -1}, par)
+		}
+		i++
+	}
+	return i, d.newSentence(i, end)
 }
 
 // newSentence reports whether a sentence can begin at i: at the end, or after

@@ -13,6 +13,7 @@ const (
 	tailBare
 	tailLater
 	tailNextName
+	finalTail
 	saySubject
 	cueSubject
 	verbSubject
@@ -77,6 +78,7 @@ const (
 	hasSource
 	wholeSentence
 	nounAfterArticle
+	titlePlace
 	spoken
 	nFeatures
 )
@@ -98,6 +100,7 @@ var scorecard = [nFeatures]struct {
 	tailBare:          {"tail: name without verb", 20, `"Q," the former <harbour master>.`},
 	tailLater:         {"verb and name later in the sentence", 9, `"Q" was what <Ada Bell> called it.`},
 	tailNextName:      {"name right after, no comma", 14, `a "Q" <Bell> said was near`},
+	finalTail:         {"the sentence ends with name and verb", 22, `It was "Q" to them, <Ada Bell> said.`},
 	saySubject:        {"subject of a verb of saying", 24, `<Ada Bell> said the bridge was "Q".`},
 	cueSubject:        {"subject of a verb of judging", 20, `<Ada Bell> called the plan "Q".`},
 	verbSubject:       {"subject of another verb", 11, `<Ada Bell> wants a "Q".`},
@@ -138,10 +141,10 @@ var scorecard = [nFeatures]struct {
 	isObject:          {"right after a verb", -6, `told <Ada Bell>`},
 
 	// Whether the stretch is a quotation at all.
-	oneWord:          {"one word", -8, `"ceiling"`},
-	twoWords:         {"two words", -6, `"gold star"`},
-	threeWords:       {"three words", -4, `"on the brink"`},
-	fewWords:         {"four or five words", -1, `"no reason to worry"`},
+	oneWord:          {"one word", -6, `"ceiling"`},
+	twoWords:         {"two words", -4, `"gold star"`},
+	threeWords:       {"three words", -2, `"on the brink"`},
+	fewWords:         {"four or five words", 0, `"no reason to worry"`},
 	sixWords:         {"six words or more", 6, `"there is no reason to worry"`},
 	tenWords:         {"ten words or more", 5, ``},
 	hasTail:          {"a tail names the speaker", 12, `"Q," said Bell`},
@@ -163,6 +166,7 @@ var scorecard = [nFeatures]struct {
 	hasSource:        {"nobody near who could have said it", -3, `It is a "Q".`},
 	wholeSentence:    {"capital first, stop last", 4, `"Nobody knows."`},
 	nounAfterArticle: {"after an article", -1, `the "Q"`},
+	titlePlace:       {"a title where titles stand", -6, `on <Meridian News>'s "Early Tide"`},
 	spoken:           {"speaks of I or we", 3, `"I don't know"`},
 }
 
