@@ -23,6 +23,8 @@ type verdict struct {
 	second   int // points of the best other person
 	alone    bool
 	words    int
+	title    bool // every word has a capital
+	capital  bool // one word, with a capital
 }
 
 // An attributor decides region by region, left to right.
@@ -678,9 +680,7 @@ func (a *attributor) wordFeatures(text string, v *verdict) {
 	switch {
 	case words == 1:
 		o.add(oneWord)
-		if caps == 1 {
-			o.add(oneCapital)
-		}
+		v.capital = caps == 1
 	case words == 2:
 		o.add(twoWords)
 	case words == 3:
@@ -693,9 +693,7 @@ func (a *attributor) wordFeatures(text string, v *verdict) {
 			o.add(tenWords)
 		}
 	}
-	if caps >= 2 && small == 0 && words <= 10 && text[len(text)-1] != '!' {
-		o.add(titleShape)
-	}
+	v.title = caps >= 2 && small == 0 && words <= 10 && text[len(text)-1] != '!'
 	if spoke {
 		o.add(spoken)
 	}
@@ -726,10 +724,18 @@ func speaks(w string) bool {
 	return false
 }
 
-// shapeFeatures judges what stands right around the marks.
+// shapeFeatures judges the capitals and what stands right around the marks.
 func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 	d := a.d
 	o := &v.own
+	if !d.pars[reg.par].titleCase {
+		if v.title {
+			o.add(titleShape)
+		}
+		if v.capital {
+			o.add(oneCapital)
+		}
+	}
 	if reg.single && !d.pars[reg.par].headline {
 		o.add(singleMarks)
 	}
@@ -755,9 +761,12 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 		case t.p == ':':
 			o.add(hasColon)
 		}
-		if (o.has(titleShape) || o.has(oneCapital)) && (t.p == 's' || t.p == ',' || t.word() && t.cls&clPrep != 0 && d.word(reg.tok-1) != "as" && d.word(reg.tok-1) != "to") {
+		if (o.has(titleShape) || o.has(oneCapital)) && (t.p == 's' || t.p == ',' && !(reg.tok-2 >= floor.from && d.isVerb(reg.tok-2)) || t.word() && t.cls&clPrep != 0 && d.word(reg.tok-1) != "as" && d.word(reg.tok-1) != "to") {
 			o.add(titlePlace)
 		}
+	}
+	if i := reg.tok + 1; i+1 < floor.to && d.toks[i].word() && d.word(i) == "by" && d.toks[i+1].capital && a.startsSentence(d.toks[reg.tok].reg) {
+		o.add(bylined)
 	}
 	if reg.tok+1 < floor.to && !v.own.has(endsInside) {
 		t := &d.toks[reg.tok+1]
@@ -785,6 +794,9 @@ func (a *attributor) sourceFeatures(r int32, v *verdict, best *candidate) {
 		o.add(hasSay)
 	case best.has(cueSubject):
 		o.add(hasCue)
+		if best.cue >= 0 && d.toks[best.cue].cls&clNaming != 0 && !o.has(afterNaming) && (o.has(titleShape) || o.has(oneCapital)) {
+			o.add(epithet)
+		}
 	case best.has(prevSameParagraph), best.has(prevParagraph), best.has(prevOpen), best.has(colonIntro), best.has(prevBesideWords), best.has(sayBefore):
 		o.add(hasContinued)
 	case best.has(verbSubject):

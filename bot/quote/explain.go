@@ -35,7 +35,7 @@ type Explanation struct {
 // Explain does what Extract does and keeps the reasons, for every stretch
 // between marks, accepted or not, in the order they stand.
 func Explain(text string) []Explanation {
-	d := newDoc(text, false)
+	d := newDoc(text, maybeHeaded)
 	out := make([]Explanation, len(d.regs))
 	if d.english {
 		d.findMentions()

@@ -19,7 +19,11 @@ func PageOf(title string, parts []Part, want []int) [][]news.Quote {
 	out := make([][]news.Quote, len(want))
 	for i, w := range want {
 		p := parts[w]
-		d := newDoc(p.Headline+"\n\n"+p.Body, p.Headline != "")
+		head := headed
+		if p.Headline == "" {
+			head = headless
+		}
+		d := newDoc(p.Headline+"\n\n"+p.Body, head)
 		for _, q := range d.quotes(nil) {
 			out[i] = append(out[i], q.News())
 		}

@@ -45,7 +45,7 @@ type Part struct {
 // Extract returns the quotes of text in the order they stand. The first line
 // may be a headline; paragraphs are separated by blank lines.
 func Extract(text string) []Quote {
-	d := newDoc(text, false)
+	d := newDoc(text, maybeHeaded)
 	if len(d.regs) == 0 {
 		return nil
 	}

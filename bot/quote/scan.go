@@ -51,8 +51,17 @@ type doc struct {
 	english bool
 }
 
-// newDoc takes text apart. headed says that the first paragraph is a headline.
-func newDoc(text string, headed bool) *doc {
+// A headKind says whether the first paragraph of a text is a headline.
+type headKind uint8
+
+const (
+	maybeHeaded headKind = iota
+	headed
+	headless
+)
+
+// newDoc takes text apart.
+func newDoc(text string, head headKind) *doc {
 	d := &doc{text: text}
 	d.pars = make([]par, 0, len(text)/160+2)
 	d.split()
@@ -65,7 +74,7 @@ func newDoc(text string, headed bool) *doc {
 		d.regs = pair(text, int(p.start), int(p.end), int32(i), d.regs)
 		d.tokenise(i, first)
 	}
-	d.headlines(headed)
+	d.headlines(head)
 	d.english = d.looksEnglish()
 	return d
 }
@@ -474,11 +483,11 @@ func (d *doc) wideMark(r rune, pos, n, par int) (int, bool) {
 
 // headlines marks the paragraphs that are headlines, and numbers sections: a
 // section is what stands under one headline.
-func (d *doc) headlines(headed bool) {
+func (d *doc) headlines(head headKind) {
 	section := int32(0)
 	for i := range d.pars {
 		p := &d.pars[i]
-		if i == 0 && headed || d.shapedAsHeadline(i) {
+		if i == 0 && head == headed || (i > 0 || head == maybeHeaded) && d.shapedAsHeadline(i) {
 			p.headline = true
 			p.titleCase = d.isTitleCase(p)
 			section++
@@ -497,7 +506,7 @@ func (d *doc) shapedAsHeadline(i int) bool {
 		return false
 	}
 	last := d.text[p.end-1]
-	if strings.IndexByte(".:;,", last) >= 0 && !(i == 0 && last == '.') || last == 0x9D || last == '"' {
+	if i > 0 && strings.IndexByte(".:;,", last) >= 0 || i == 0 && last == ':' || last == 0x9D || last == '"' {
 		return false
 	}
 	if c, _ := utf8.DecodeRuneInString(d.text[p.start:p.end]); !unicode.IsUpper(c) && c != '\'' && c != '‘' && !unicode.IsDigit(c) {

@@ -79,6 +79,8 @@ const (
 	wholeSentence
 	nounAfterArticle
 	titlePlace
+	bylined
+	epithet
 	spoken
 	nFeatures
 )
@@ -147,10 +149,10 @@ var scorecard = [nFeatures]struct {
 	fewWords:         {"four or five words", 0, `"no reason to worry"`},
 	sixWords:         {"six words or more", 6, `"there is no reason to worry"`},
 	tenWords:         {"ten words or more", 5, ``},
-	hasTail:          {"a tail names the speaker", 12, `"Q," said Bell`},
-	hasSay:           {"in a clause of saying", 8, `Bell said it was "Q"`},
-	hasCue:           {"in a clause of judging", 7, `Bell called it "Q"`},
-	hasVerb:          {"somebody does something", 3, `Bell wants a "Q"`},
+	hasTail:          {"a tail names the speaker", 14, `"Q," said Bell`},
+	hasSay:           {"in a clause of saying", 9, `Bell said it was "Q"`},
+	hasCue:           {"in a clause of judging", 8, `Bell called it "Q"`},
+	hasVerb:          {"somebody does something", 4, `Bell wants a "Q"`},
 	hasColon:         {"colon before", 4, `Bell: "Q"`},
 	hasContinued:     {"a speaker is being quoted", 3, `"P," Bell said. The "Q" …`},
 	hasQuotedBeside:  {"another quotation in the sentence", 3, `Bell said "P" and "Q"`},
@@ -159,14 +161,16 @@ var scorecard = [nFeatures]struct {
 	titleShape:       {"capitals as in a title", -9, `"The Lost Ferry"`},
 	oneCapital:       {"one word with a capital", -3, `"Ferry"`},
 	endsInside:       {"comma or stop inside the marks", 2, `"Q,"`},
-	beforeNoun:       {"stands before a noun", -3, `the "Q" policy`},
+	beforeNoun:       {"stands before a noun", -2, `the "Q" policy`},
 	inMarkup:         {"inside markup", -40, `<a href="Q">`},
 	singleMarks:      {"single marks in the text", -4, `'Q'`},
-	inHeadline:       {"in a headline", 3, `Bridge 'Q', say residents`},
+	inHeadline:       {"in a headline", 5, `Bridge 'Q', say residents`},
 	hasSource:        {"nobody near who could have said it", -3, `It is a "Q".`},
 	wholeSentence:    {"capital first, stop last", 4, `"Nobody knows."`},
 	nounAfterArticle: {"after an article", -1, `the "Q"`},
 	titlePlace:       {"a title where titles stand", -6, `on <Meridian News>'s "Early Tide"`},
+	bylined:          {"a title and its author", -30, `"Q," by Ada Bell`},
+	epithet:          {"what somebody is called", 8, `Bell called him "Captain Calm"`},
 	spoken:           {"speaks of I or we", 3, `"I don't know"`},
 }
 
