@@ -121,7 +121,7 @@ func (a *attributor) propose(m, cue int32, fs ...feature) {
 		c.cue = cue
 	}
 	for _, f := range fs {
-		c.add(f)
+		c.place(f)
 	}
 }
 
@@ -202,7 +202,7 @@ func (a *attributor) after(r int32) {
 			return
 		}
 	}
-	for i < st.to && d.toks[i].word() && d.toks[i].cls&clAdv != 0 && d.toks[i].begins < 0 {
+	for i < st.to && d.toks[i].word() && d.toks[i].begins < 0 && (d.toks[i].cls&clAdv != 0 || comma && d.word(i) == "as") {
 		i++
 	}
 	if i >= st.to {
@@ -398,7 +398,7 @@ func (a *attributor) before(r int32) bool {
 				if colon && passed == 0 {
 					a.propose(m, i, colonSay)
 				}
-				if t.cls&clSay != 0 {
+				if t.cls&clSay != 0 && d.ments[m].kind != aThing {
 					says++
 					said = true
 				}
@@ -433,10 +433,16 @@ func (a *attributor) verbSays(v, floor int32) (int32, [1]feature) {
 		f = cueSubject
 	}
 	if d.passive(v, floor) {
+		if c&(clSay|clCue) == 0 {
+			return -1, [1]feature{f}
+		}
 		return d.agent(v), [1]feature{agentOf}
 	}
 	if c&clPart != 0 && c&clIng == 0 { // "a plan described by Bell as"
 		if v+1 < int32(len(d.toks)) && d.toks[v+1].word() && d.word(v+1) == "by" {
+			if c&(clSay|clCue) == 0 {
+				return -1, [1]feature{f}
+			}
 			return d.agent(v), [1]feature{agentOf}
 		}
 	}
@@ -459,8 +465,12 @@ func (a *attributor) invertedSubject(v, floor int32) int32 {
 	if v-1 < floor || d.toks[v-1].p != ',' && d.toks[v-1].p != 'Q' || v+1 >= int32(len(d.toks)) {
 		return -1
 	}
+	switch d.word(v) {
+	case "told", "tells", "asked", "asks", "urged", "urges", "warned", "warns", "reminded", "reassured", "informed", "advised":
+		return -1 // the one who is told follows
+	}
 	n := d.toks[v+1].begins
-	if n < 0 || d.ments[n].kind == aPronoun || d.ments[n].kind == aThing || d.verbAfter(n) >= 0 {
+	if n < 0 || d.ments[n].kind >= aDocument || d.ments[n].kind == aPronoun || d.ments[n].kind == aThing || d.verbAfter(n) >= 0 {
 		return -1
 	}
 	return n
@@ -471,7 +481,7 @@ func (a *attributor) passMention(m int32, near, colon bool, i, floor int32) {
 	d := a.d
 	mm := &d.ments[m]
 	switch {
-	case near && colon:
+	case near && colon && (mm.from == floor || d.toks[mm.from-1].p == '-' || d.toks[mm.from-1].p == '.' || d.toks[mm.from-1].p == ')'):
 		a.propose(m, -1, colonName)
 	case mm.from-2 >= floor && d.toks[mm.from-1].word() && d.word(mm.from-1) == "to" && isAccording(d.word(mm.from-2)):
 		a.propose(m, mm.from-2, according)

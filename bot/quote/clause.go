@@ -6,7 +6,16 @@ const maxClause = 60
 // isVerb reports whether token i works as a verb: it is one, and no noun
 // phrase holds it.
 func (d *doc) isVerb(i int32) bool {
-	return d.toks[i].word() && d.toks[i].cls&anyVerb != 0 && d.toks[i].cls&(clPrep|clDet|clPoss) == 0
+	t := &d.toks[i]
+	if !t.word() || t.cls&anyVerb == 0 || t.cls&(clPrep|clDet|clPoss) != 0 {
+		return false
+	}
+	// "the closed bridge": a participle right after an article is none.
+	if t.cls&clPart != 0 && i > 0 {
+		prev := &d.toks[i-1]
+		return !prev.word() || prev.cls&(clDet|clPoss) == 0 || prev.cls&(clSub|clRel|clNum) != 0 || prev.ends >= 0
+	}
+	return true
 }
 
 // mentionBefore returns the mention that ends right before token i, or -1.
@@ -157,13 +166,27 @@ func (d *doc) beforeComma(i, v, floor int32, depth int) int32 {
 		if m < 0 {
 			continue
 		}
-		m = d.hostOf(m, floor, depth)
-		return d.chief(m, floor)
+		m = d.chief(d.hostOf(m, floor, depth), floor)
+		if n := d.rightBefore(i, floor); n >= 0 && d.ments[m].kind >= aDocument && (d.ments[n].kind == aName || d.ments[n].kind == aRole) {
+			return n
+		}
+		return m
+	}
+	if n := d.rightBefore(i, floor); n >= 0 && d.ments[n].kind == aName {
+		return d.hostOf(n, floor, depth)
 	}
 	if m := d.firstMention(d.toks[v].sent); m >= 0 && d.ments[m].from < i {
 		return m
 	}
 	return -1
+}
+
+// rightBefore returns the mention right before token i, brackets skipped.
+func (d *doc) rightBefore(i, floor int32) int32 {
+	if i-1 >= floor && d.toks[i-1].p == ')' {
+		i = d.openOf(i-1, floor)
+	}
+	return d.mentionBefore(i, floor)
 }
 
 // chief climbs from an apposition to the name it explains: in "Bell, a
@@ -204,6 +227,8 @@ func (d *doc) antecedent(i, floor int32, depth int) int32 {
 // subjectOfVerbBefore returns the subject of the nearest verb before token i
 // of the sentence, else the sentence's first phrase.
 func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
+	participle := d.toks[i].cls&clIng != 0 && i > floor && d.toks[i-1].p == ','
+	best := int32(-1)
 	for j, n := i-1, 0; j >= floor && n < maxClause; n++ {
 		if r := d.toks[j].reg; r >= 0 && d.spoke[r] >= 0 {
 			return d.spoke[r]
@@ -212,19 +237,18 @@ func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
 			j = d.ments[e].from - 1
 			continue
 		}
-		if d.isVerb(j) {
-			if d.passiveAgentless(j, floor) {
-				if m := d.subjectPlain(j, depth+1); m >= 0 {
-					return m
-				}
-				return -1
+		if d.isVerb(j) || d.toks[j].cls&clBe != 0 && d.toks[j].word() {
+			m := d.subject(j, depth+1)
+			if k := d.embedding(m, floor); participle && k > floor {
+				best, j = m, k
+				continue
 			}
-			return d.subject(j, depth+1)
-		}
-		if d.toks[j].cls&clBe != 0 {
-			return d.subject(j, depth+1)
+			return m
 		}
 		j--
+	}
+	if best >= 0 {
+		return best
 	}
 	if m := d.firstMention(d.toks[i].sent); m >= 0 && d.ments[m].from < i {
 		return m
@@ -232,9 +256,26 @@ func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
 	return -1
 }
 
-func (d *doc) subjectPlain(v int32, depth int) int32 { return d.subject(v, depth) }
-
-func (d *doc) passiveAgentless(v, floor int32) bool { return d.passive(v, floor) }
+// embedding returns the token before the conjunction or relative pronoun of
+// the clause whose subject is m, or -1 if m is the subject of a main clause.
+func (d *doc) embedding(m, floor int32) int32 {
+	if m < 0 {
+		return -1
+	}
+	mm := &d.ments[m]
+	if i := mm.from - 1; i >= floor && d.toks[i].word() && d.toks[i].cls&clSub != 0 {
+		return i - 1
+	}
+	if i := mm.to; i+1 < int32(len(d.toks)) {
+		if d.toks[i].p == ',' {
+			i++
+		}
+		if d.toks[i].word() && d.toks[i].cls&clRel != 0 {
+			return mm.from - 1
+		}
+	}
+	return -1
+}
 
 // passive reports whether the participle at v follows a form of be: "was
 // told". Its subject did not speak.

@@ -134,7 +134,7 @@ func (d *doc) phrase(i, floor, end int32, p *par) (mention, int32) {
 	}
 	switch {
 	case t.cls&(clDet|clPoss) != 0 && !(t.capital && !t.first && t.upper):
-		if p.titleCase && t.cls&clDet == 0 {
+		if p.titleCase && t.cls&clDet == 0 || d.opensClause(i) {
 			return mention{}, i
 		}
 		return d.nounPhrase(i, i+1, end, p)
@@ -144,6 +144,23 @@ func (d *doc) phrase(i, floor, end int32, p *par) (mention, int32) {
 		return d.nounPhrase(d.extendLeft(i, floor), i, end, p)
 	}
 	return mention{}, i
+}
+
+// opensClause reports whether "that" at i is a conjunction: said that Bell;
+// the claim that a bridge.
+func (d *doc) opensClause(i int32) bool {
+	if w := d.word(i); w != "that" || i+1 >= int32(len(d.toks)) {
+		return false
+	}
+	t := &d.toks[i+1]
+	if !t.word() || t.capital || t.cls&stopsPhrase != 0 || t.end > t.start && d.text[t.end-1] == 's' {
+		return true
+	}
+	if i == 0 || d.toks[i-1].sent != d.toks[i].sent {
+		return false
+	}
+	prev := &d.toks[i-1]
+	return prev.ends >= 0 || prev.cls&(clSay|clCue) != 0
 }
 
 // nameLike reports whether the capital word at i can begin a name.
@@ -542,6 +559,8 @@ func (d *doc) kindOf(m *mention) mentionKind {
 		return aBody
 	}
 	switch {
+	case c&clNum != 0 && c&clDet != 0 && m.head > m.from: // the two
+		return aGroup
 	case c&clGroup != 0 && c&clRole == 0 && c&clOrg == 0:
 		return aGroup
 	case c&clRole != 0:

@@ -16,16 +16,16 @@ const (
 	finalTail
 	saySubject
 	cueSubject
-	verbSubject
-	pastCue
-	pastSay
-	colonSay
 	colonName
 	colonIntro
 	according
 	inverted
 	agentOf
 	ownerOf
+	verbSubject
+	pastCue
+	pastSay
+	colonSay
 	firstInSentence
 	sameSentence
 	prevSameSentence
@@ -97,12 +97,12 @@ var scorecard = [nFeatures]struct {
 	// Where the phrase stands.
 	tailVerbName:      {"tail: verb, name", 30, `"Q," said <Ada Bell>.`},
 	tailNameVerb:      {"tail: name, verb", 30, `"Q," <Ada Bell>, the harbour master, said.`},
-	tailAccording:     {"tail: according to", 30, `"Q", according to <Ada Bell>`},
+	tailAccording:     {"tail: according to", 36, `"Q", according to <Ada Bell>`},
 	tailDash:          {"tail: dash and name", 24, `"Q" – <Ada Bell>, harbour master`},
 	tailBare:          {"tail: name without verb", 20, `"Q," the former <harbour master>.`},
 	tailLater:         {"verb and name later in the sentence", 9, `"Q" was what <Ada Bell> called it.`},
 	tailNextName:      {"name right after, no comma", 14, `a "Q" <Bell> said was near`},
-	finalTail:         {"the sentence ends with name and verb", 22, `It was "Q" to them, <Ada Bell> said.`},
+	finalTail:         {"the sentence ends with name and verb", 28, `It was "Q" to them, <Ada Bell> said.`},
 	saySubject:        {"subject of a verb of saying", 24, `<Ada Bell> said the bridge was "Q".`},
 	cueSubject:        {"subject of a verb of judging", 20, `<Ada Bell> called the plan "Q".`},
 	verbSubject:       {"subject of another verb", 11, `<Ada Bell> wants a "Q".`},
@@ -194,6 +194,30 @@ func (t *tally) add(f feature) {
 		t.bits2 |= 1 << (f - 64)
 	}
 	t.points += scorecard[f].points
+}
+
+// place adds f; of the features that say where a phrase stands, and of those
+// that say it spoke before, only the best of each counts.
+func (t *tally) place(f feature) {
+	from, to := tailVerbName, verbSubject
+	switch {
+	case f >= prevSameSentence && f <= prevOpen:
+		from, to = prevSameSentence, prevOpen
+	case f > verbSubject:
+		t.add(f)
+		return
+	}
+	for g := from; g <= to; g++ {
+		if !t.has(g) {
+			continue
+		}
+		if scorecard[g].points >= scorecard[f].points {
+			return
+		}
+		t.bits &^= 1 << g
+		t.points -= scorecard[g].points
+	}
+	t.add(f)
 }
 
 func (t *tally) has(f feature) bool {
