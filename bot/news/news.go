@@ -170,6 +170,9 @@ type Snapshot struct {
 	Withdrawn []EntryID // explicit tombstones for entries that Entries no longer holds
 	Window    bool      // only part of the page: absence means nothing at its edges
 	Ended     bool      // the source says that its coverage has ended
+	// Discovery reports that Entries are addresses of pages that may be worth
+	// following, as in a news sitemap, and are not to be told as entries.
+	Discovery bool
 	Cursor    Cursor
 	// Unchanged reports that the source is as it was at the cursor it was
 	// read with; only Cursor and Wait are meaningful then.

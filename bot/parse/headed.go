@@ -244,6 +244,7 @@ func (p *page) describe(d *document, r *reading) {
 		r.URL = d.URL
 	}
 	r.Window = r.Window || p.next
+	r.Ended = r.Ended || p.archived()
 }
 
 // live reports whether the page calls itself live.

@@ -15,6 +15,7 @@ package parse
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,18 +131,35 @@ type format struct {
 // made for machines and says so in its first bytes; the data of known
 // platforms inside a page; structured data for search engines; markup made
 // for scripts; markup made for eyes; plain text.
-var ladder = []format{
-	{"rss", sniffRSS, parseFeed},
-	{"atom", sniffAtom, parseFeed},
-	{"jsonfeed", sniffJSONFeed, parseJSONFeed},
-	{"jsonld-bare", sniffBareJSONLD, parseBareJSONLD},
-	{"jsonld", sniffPageJSONLD, parseJSONLD},
-	{"profile", sniffHTML, parseProfile},
-	{"blocks", sniffHTML, parseBlocks},
-	{"heading-time-prefix", sniffHTML, parseHeadingTime},
-	{"headed", sniffHTML, parseHeaded},
-	{"text", sniffText, parseText},
-}
+var ladder = slices.Concat(
+	[]format{
+		{"rss", sniffRSS, parseFeed},
+		{"atom", sniffAtom, parseFeed},
+		{"jsonfeed", sniffJSONFeed, parseJSONFeed},
+		{"news-sitemap", sniffSitemap, parseSitemap},
+		{"superdesk-v1", sniffSuperdesk, parseSuperdesk},
+		{"guardian-dcr-blocks", sniffGuardian, parseGuardian},
+		{"capi-blocks", sniffCAPI, parseCAPI},
+		{"bbc-stream", sniffBBC, parseBBCStream},
+		{"bbc-live-page", sniffBBC, parseBBCPage},
+		{"liveblog3-posts", sniffLiveBlog, parseLiveBlog},
+		{"wp-liveblog-rest", sniffWordPress, parseWordPress},
+	},
+	rows(vendors),
+	[]format{
+		{"jsonld-bare", sniffBareJSONLD, parseBareJSONLD},
+		{"page-state", sniffState, parseState},
+		{"jsonld", sniffPageJSONLD, parseJSONLD},
+		{"amp-live-list", sniffAMP, parseAMP},
+		{"microdata", sniffMicrodata, parseMicrodata},
+		{"h-feed", sniffHFeed, parseHFeed},
+		{"profile", sniffHTML, parseProfile},
+		{"blocks", sniffHTML, parseBlocks},
+		{"heading-time-prefix", sniffHTML, parseHeadingTime},
+		{"headed", sniffHTML, parseHeaded},
+		{"text", sniffText, parseText},
+	},
+)
 
 // Explain is Parse with a report of how it came to its result.
 func Explain(doc Document) (news.Snapshot, Report, error) {
