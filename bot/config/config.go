@@ -1,0 +1,222 @@
+// Package config reads the configuration file.
+//
+// [Load] turns a YAML file into a [Config] that is complete: every default is
+// filled in, every value is in range, every channel names an adapter that
+// exists. Whatever is wrong is reported at once, as an [Error] that lists each
+// mistake with its place in the file, the line, and what to write instead.
+//
+// Tokens are never in the file. An adapter names an environment variable or a
+// file that holds its token; this package is the only reader of both, and
+// hands them on as [Secret], which does not print itself. An adapter whose
+// token is not there is inactive, which is no mistake: the same file serves a
+// first run on a terminal and the newsroom's machine.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// Options is what the configuration is checked against: things that other
+// packages know.
+type Options struct {
+	// Getenv looks a variable up; nil means that none is set.
+	Getenv func(name string) (value string, ok bool)
+	// CheckCron reports what is wrong with a schedule; nil accepts all.
+	CheckCron func(spec string) error
+	// Formats are the names a source's format may have; empty accepts all.
+	Formats []string
+	// Demos are the names that may follow "demo:" in a source's url; empty
+	// accepts all.
+	Demos []string
+}
+
+// A Config is a configuration that holds no mistake.
+type Config struct {
+	Store    string // path of the ledger, relative to the working directory or absolute
+	Contact  string // where the owner of a source can reach us; "" if not stated
+	Log      Log
+	Limits   Limits
+	Adapters []Adapter
+	Sources  []Source
+	// Notices are things that are as they may be, but perhaps not as they
+	// were meant: one line each.
+	Notices []string
+}
+
+// A Log is how the program logs.
+type Log struct {
+	Level  slog.Level
+	Format string // "text" or "json"
+}
+
+// Limits bound the reading of sources.
+type Limits struct {
+	Body    int64         // bytes of one document, unpacked
+	Timeout time.Duration // for one reading
+	PerHost int           // requests to one host at the same time
+}
+
+// A Platform is a kind of adapter.
+type Platform string
+
+// The platforms.
+const (
+	Console Platform = "console"
+	Slack   Platform = "slack"
+	Discord Platform = "discord"
+)
+
+// An Adapter is one workspace, bot or terminal.
+type Adapter struct {
+	Name     string
+	Platform Platform
+	BotToken Secret // Slack
+	AppToken Secret // Slack
+	Token    Secret // Discord
+	Guild    string // Discord: the one server to register commands in; "" means everywhere
+	APIURL   string // where the platform is reached instead of its own address; "" means there
+	// Inactive says why the adapter cannot be used, such as "SLACK_BOT_TOKEN
+	// is not set"; "" if it can.
+	Inactive string
+}
+
+// A Source is a followed source and where it is told.
+type Source struct {
+	news.Source // URL is "demo:NAME" for a page of our own
+	Channels    []chat.Channel
+	Silent      bool // post without notifications
+}
+
+// Active reports whether the adapter that ch names can be used.
+func (c *Config) Active(ch chat.Channel) bool {
+	for i := range c.Adapters {
+		if c.Adapters[i].Name == ch.Adapter {
+			return c.Adapters[i].Inactive == ""
+		}
+	}
+	return false // unreachable for a channel of c
+}
+
+// maxFile is room for ten thousand sources.
+const maxFile = 1 << 20
+
+// Load reads the file at path. Relative paths in it are relative to the
+// folder it lies in. Mistakes in it are an *[Error].
+func Load(path string, o Options) (*Config, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration file %s; config.example.yaml is one to start from", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // read only: nothing is lost
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, o)
+}
+
+// Parse reads data as if it were the file name.
+func Parse(name string, data []byte, o Options) (*Config, error) {
+	d, top := parseDocument(name, data)
+	if len(d.problems) > 0 {
+		return nil, d.err()
+	}
+	b := builder{document: d, Options: o, dir: filepath.Dir(name)}
+	b.build(top)
+	if len(d.problems) > 0 {
+		return nil, d.err()
+	}
+	return &b.config, nil
+}
+
+// A builder fills a Config from a document.
+type builder struct {
+	*document
+	Options
+	dir    string // of the file
+	config Config
+}
+
+// The keys of each section, in the order of the example.
+var (
+	topKeys    = []string{"store", "contact", "log", "limits", "adapters", "sources"}
+	logKeys    = []string{"level", "format"}
+	limitKeys  = []string{"body", "timeout", "per_host"}
+	sourceKeys = []string{
+		"name", "title", "url", "private", "format", "every", "cron", "zone",
+		"first_sight", "max_age", "breaking", "silent", "to",
+	}
+	adapterKeys = map[Platform][]string{
+		Console: {"name", "platform"},
+		Slack: {
+			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "api_url",
+		},
+		Discord: {"name", "platform", "token_env", "token_file", "guild", "api_url"},
+	}
+	platforms = []string{string(Console), string(Slack), string(Discord)}
+)
+
+func (b *builder) build(top value) {
+	s := b.section(top, "the configuration", topKeys)
+	c := &b.config
+	c.Store = b.path(b.textOf(s["store"], "pullquote.db"))
+	c.Contact = b.contact(s["contact"])
+	b.log(s["log"])
+	b.limits(s["limits"])
+	adapters := b.adapters(s["adapters"])
+	b.sources(s["sources"], adapters)
+	if s["sources"].absent() {
+		b.problem(top, "there are no sources; add at least one under sources:")
+	}
+}
+
+func (b *builder) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(b.dir, p)
+}
+
+// contact goes into a header, so it is held to what a header may hold.
+func (b *builder) contact(v value) string {
+	text := b.textOf(v, "")
+	for _, r := range text {
+		if r <= ' ' || r > '~' || r == '(' || r == ')' {
+			b.problem(v, "contact is a web or mail address, such as https://news.example/bot or bot@news.example")
+			return ""
+		}
+	}
+	return text
+}
+
+func (b *builder) log(v value) {
+	s := b.section(v, "log", logKeys)
+	b.config.Log.Format = b.oneOf(s["format"], "text", []string{"text", "json"})
+	level := b.oneOf(s["level"], "info", []string{"debug", "info", "warn", "error"})
+	if err := b.config.Log.Level.UnmarshalText([]byte(level)); err != nil {
+		b.problem(s["level"], "%v", err) // unreachable: the four levels are slog's
+	}
+}
+
+func (b *builder) limits(v value) {
+	s := b.section(v, "limits", limitKeys)
+	b.config.Limits = Limits{
+		// bot/parse reads no document above 32 MiB.
+		Body: b.size(s["body"], 15<<20, 64<<10, 32<<20),
+		// A reading must end well before its claim in the ledger does.
+		Timeout: b.duration(s["timeout"], 30*time.Second, time.Second, time.Minute),
+		PerHost: b.integer(s["per_host"], 4, 1, 64),
+	}
+}
