@@ -607,7 +607,7 @@ func (a *attributor) firstSentence(s int32) bool {
 func (a *attributor) sentenceBefore(s int32, same bool) {
 	d := a.d
 	st := d.sents[s]
-	colon := d.toks[st.to-1].p == ':'
+	colon := d.toks[st.to-1].p == ':' || !same && d.toks[st.to-1].p == ','
 	if !same && !colon {
 		return
 	}

@@ -124,6 +124,13 @@ func (d *doc) openOf(i, floor int32) int32 {
 func (d *doc) hostOf(m, floor int32, depth int) int32 {
 	for n := 0; n < 6; n++ {
 		i := d.ments[m].from - 1
+		if i-1 >= floor && d.toks[i].word() && (d.word(i) == "and" || d.word(i) == "&") && d.ments[m].kind != aPronoun {
+			// of The Globe and Post: one name, or two after one preposition
+			if k := d.mentionBefore(i, floor); k >= 0 && d.ments[k].from-1 >= floor && d.toks[d.ments[k].from-1].cls&clPrep != 0 {
+				m = k
+				continue
+			}
+		}
 		if i < floor || d.toks[i].cls&clPrep == 0 || d.toks[i].p != 0 {
 			return m
 		}
@@ -372,6 +379,9 @@ func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
 			last = i
 			i++
 		case d.isVerb(i):
+			if t.cls&clIng != 0 && t.cls&clBase == 0 && last < 0 && n > 0 {
+				return -1, via
+			}
 			return i, via
 		case t.cls&clPrep != 0 && last < 0 && i+1 < end && d.toks[i+1].begins >= 0:
 			i = d.ments[d.toks[i+1].begins].to

@@ -50,6 +50,7 @@ func Explain(text string) []Explanation {
 			})
 		}
 	})
+	d.findNamed(verdicts)
 	for r := range verdicts {
 		v, e := &verdicts[r], &out[r]
 		e.Start, e.End = int(d.regs[r].start), int(d.regs[r].stop)

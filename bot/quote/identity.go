@@ -4,10 +4,13 @@ import "strings"
 
 // An identity is who a mention stands for.
 type identity struct {
-	name string // "" = not known
-	role string
-	sure bool
+	name   string // "" = not known
+	role   string
+	person int32 // -1 if none of this text
+	sure   bool
 }
+
+var unknown = identity{person: -1}
 
 // maxChain bounds how many mentions are followed from pronoun to name.
 const maxChain = 4
@@ -20,7 +23,10 @@ func (d *doc) identify(n int32, depth int) identity {
 		return d.identifyName(n)
 	case aPronoun:
 		if depth >= maxChain {
-			return identity{}
+			return unknown
+		}
+		if m.gender == 0 {
+			return d.identifyThey(n, depth)
 		}
 		return d.identifyPronoun(n, depth)
 	case aRole:
@@ -29,25 +35,58 @@ func (d *doc) identify(n int32, depth int) identity {
 	if m.owner >= 0 && m.kind == aDocument && d.ments[m.owner].kind == aName {
 		return d.identifyName(m.owner)
 	}
-	return identity{name: d.phraseText(n), sure: m.kind != aThing}
+	return identity{name: d.phraseText(n), person: -1, sure: m.kind != aThing}
 }
 
-// phraseText returns the words of mention n.
+// phraseText returns the words of mention n with what "of" or "for" adds.
 func (d *doc) phraseText(n int32) string {
-	m := &d.ments[n]
-	return d.text[d.toks[m.from].start:d.toks[m.to-1].end]
+	return d.text[d.toks[d.ments[n].from].start:d.toks[d.phraseEnd(n)-1].end]
+}
+
+// phraseEnd returns the token after mention n and what belongs to it: the head
+// |of the harbour board.
+func (d *doc) phraseEnd(n int32) int32 {
+	end := d.ments[n].to
+	if d.ments[n].kind == aName || d.ments[n].kind == aPronoun {
+		return end
+	}
+	for k := 0; k < 2 && end+1 < int32(len(d.toks)); k++ {
+		next := &d.toks[end+1]
+		if !d.toks[end].word() || next.begins < 0 || next.sent != d.toks[end-1].sent {
+			break
+		}
+		switch d.word(end) {
+		case "of", "for", "from", "at":
+		default:
+			return end
+		}
+		end = d.ments[next.begins].to
+	}
+	return end
 }
 
 func (d *doc) identifyName(n int32) identity {
 	m := &d.ments[n]
 	if m.person < 0 {
-		return identity{name: d.text[d.toks[m.name].start:d.toks[m.nameTo-1].end], sure: true}
+		return identity{name: d.text[d.toks[m.name].start:d.toks[m.nameTo-1].end], person: -1, sure: true}
 	}
 	p := &d.people[m.person]
-	return identity{name: p.full, role: d.roleOf(m.person, n), sure: true}
+	id := identity{name: p.full, role: d.roleOf(m.person, n), person: m.person, sure: true}
+	if p.first == "" {
+		if full, role := d.elderName(p); full != "" {
+			id.name = full
+			if id.role == "" {
+				id.role = role
+			}
+		}
+	} else if id.role == "" {
+		_, id.role = d.elderName(p)
+	}
+	return id
 }
 
-// roleOf returns the description of person p nearest to mention n.
+// roleOf returns the description of person p: the nearest before mention n,
+// else the first after it.
 func (d *doc) roleOf(p, n int32) string {
 	best := -1
 	for i := range d.facts {
@@ -55,7 +94,7 @@ func (d *doc) roleOf(p, n int32) string {
 		if f.person != p {
 			continue
 		}
-		if best < 0 || f.at <= n || d.facts[best].at > n && f.section == d.section(n) && d.facts[best].section != f.section {
+		if best < 0 || f.at <= n {
 			best = i
 		}
 	}
@@ -66,53 +105,83 @@ func (d *doc) roleOf(p, n int32) string {
 }
 
 func (d *doc) factText(f *fact) string {
-	return strings.TrimSuffix(d.text[d.toks[f.from].start:d.toks[f.to-1].end], ",")
+	return d.text[d.toks[f.from].start:d.toks[f.to-1].end]
 }
 
 func (d *doc) section(n int32) int32 { return d.pars[d.toks[d.ments[n].from].par].section }
 
 // identifyRole finds the person a role stands for: described so in the entry,
-// or anywhere.
+// elsewhere in the text, or in an older entry of the page; or the only person
+// who speaks in a live entry.
 func (d *doc) identifyRole(n int32) identity {
 	m := &d.ments[n]
-	plain := identity{name: d.roleText(n), role: d.roleText(n), sure: true}
+	plain := identity{name: d.phraseText(n), role: d.roleText(n), person: -1, sure: true}
 	if m.plural || m.indefinite && !d.opensEntry(n) {
 		return plain
 	}
-	if f := d.factFor(n); f >= 0 {
-		p := &d.people[d.facts[f].person]
-		return identity{name: p.full, role: d.factText(&d.facts[f]), sure: true}
+	if f := d.factFor(n); f >= 0 && !m.indefinite {
+		p := d.facts[f].person
+		return identity{name: d.people[p].full, role: d.factText(&d.facts[f]), person: p, sure: true}
+	}
+	if !d.live() {
+		return plain
+	}
+	if !m.indefinite {
+		if full, role := d.elderRole(n); full != "" {
+			return identity{name: full, role: role, person: -1, sure: true}
+		}
+	}
+	if p := d.onlySpeaker(d.section(n)); p >= 0 && d.agrees(p, m.gender) && m.owner < 0 {
+		return identity{name: d.people[p].full, role: d.roleText(n), person: p}
 	}
 	return plain
 }
 
+// live reports whether the text is an entry of a live page, or a whole one.
+func (d *doc) live() bool {
+	return d.elder != nil || d.pars[len(d.pars)-1].section >= 3
+}
+
+func (d *doc) agrees(p int32, g class) bool {
+	return g == 0 || d.people[p].gender == 0 || d.people[p].gender == g
+}
+
 // roleText returns the words of a role without its article.
-func (d *doc) roleText(n int32) string { return d.phraseText(n) }
+func (d *doc) roleText(n int32) string {
+	m := &d.ments[n]
+	from := m.from
+	if d.toks[from].cls&clDet != 0 && from+1 < m.to {
+		from++
+	}
+	return d.text[d.toks[from].start:d.toks[d.phraseEnd(n)-1].end]
+}
 
 // opensEntry reports whether mention n stands in the headline or first
 // paragraph of its section.
 func (d *doc) opensEntry(n int32) bool {
 	p := d.toks[d.ments[n].from].par
-	return d.pars[p].headline || p > 0 && d.pars[p-1].headline
+	return p == 0 || d.pars[p].headline || d.pars[p-1].headline
 }
 
-// factFor returns the fact that says who the role n is, or -1.
+// factFor returns the fact that says who the role n is, or -1: the one whose
+// words agree, told in the same section, of who spoke there last.
 func (d *doc) factFor(n int32) int32 {
-	m := &d.ments[n]
-	head := d.word(m.head)
 	best, bestScore := int32(-1), 0
+	section := d.section(n)
 	for i := range d.facts {
 		f := &d.facts[i]
-		if !strings.EqualFold(f.head, head) {
+		s := d.likeness(n, d.text[d.toks[f.from].start:d.toks[f.to-1].end], f.head)
+		if s <= 0 || !d.agrees(f.person, d.ments[n].gender) {
 			continue
 		}
-		s := 1
+		s *= 4
+		if f.section == section {
+			s += 6
+		}
 		if f.at < n {
 			s += 2
 		}
-		if f.section == d.section(n) {
-			s += 4
-		}
+		s += 4 * d.recency(f.person, section)
 		if s >= bestScore {
 			best, bestScore = int32(i), s
 		}
@@ -120,48 +189,179 @@ func (d *doc) factFor(n int32) int32 {
 	return best
 }
 
-// identifyPronoun finds the person whom he or she stands for: the subject
-// before it, of its own entry, whose gender fits.
+// recency returns 2 if person p spoke last in the section, 1 if earlier.
+func (d *doc) recency(p, section int32) int {
+	for i := len(d.said) - 1; i >= 0 && i > len(d.said)-12; i-- {
+		if d.said[i].section != section {
+			continue
+		}
+		if d.said[i].person == p {
+			if i == len(d.said)-1 {
+				return 2
+			}
+			return 1
+		}
+	}
+	return 0
+}
+
+// likeness says how well the role n agrees with a description that has the
+// given head: 0 for not at all, more for every word they share.
+func (d *doc) likeness(n int32, text, head string) int {
+	m := &d.ments[n]
+	h := roleHead(d.word(m.head))
+	if !strings.EqualFold(h, roleHead(head)) {
+		return 0
+	}
+	s := 1
+	for i := m.from; i < m.head; i++ {
+		t := &d.toks[i]
+		if !t.word() || t.cls&(clDet|clPoss) != 0 {
+			continue
+		}
+		w := d.word(i)
+		if containsWord(text, w) {
+			s++
+			continue
+		}
+		if t.capital && !t.first {
+			return 0 // the Stockport MP is not the Rochdale one
+		}
+		if !describes(w) {
+			s--
+		}
+	}
+	if d.word(m.head) == "PM" && containsWord(text, "Prime") || head == "PM" && m.head > m.from && strings.EqualFold(d.word(m.head-1), "prime") {
+		s++
+	} else if d.word(m.head) == "PM" && head != "PM" {
+		return 0
+	}
+	return s
+}
+
+// roleHead maps short titles to the noun they are short for.
+func roleHead(w string) string {
+	switch w {
+	case "PM":
+		return "minister"
+	case "whistle-blower":
+		return "whistleblower"
+	}
+	return w
+}
+
+// containsWord reports whether w stands in text as a word, any case.
+func containsWord(text, w string) bool {
+	for f := range strings.FieldsSeq(text) {
+		if strings.EqualFold(strings.Trim(f, ",'’"), w) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlySpeaker returns the person who is the only one named as speaking in the
+// section, or -1.
+func (d *doc) onlySpeaker(section int32) int32 {
+	only := int32(-1)
+	for _, s := range d.named {
+		if s.section != section {
+			continue
+		}
+		if only >= 0 && only != s.person {
+			return -1
+		}
+		only = s.person
+	}
+	return only
+}
+
+// findNamed collects the people who are named as saying something, quoted or
+// not.
+func (d *doc) findNamed(verdicts []verdict) {
+	for r := range verdicts {
+		if s := verdicts[r].speaker; verdicts[r].accepted && s >= 0 && d.ments[s].kind == aName && d.ments[s].person >= 0 {
+			d.named = append(d.named, utterance{d.ments[s].person, d.section(s)})
+		}
+	}
+	if !d.live() {
+		return
+	}
+	for i := range d.ments {
+		m := &d.ments[i]
+		if m.kind != aName || m.person < 0 || m.owned {
+			continue
+		}
+		if v := d.verbAfter(int32(i)); v >= 0 && d.toks[v].cls&clSay != 0 && d.toks[v].cls&clIng == 0 && d.word(v) != "reports" {
+			d.named = append(d.named, utterance{m.person, d.section(int32(i))})
+		}
+	}
+}
+
+// An utterance says that a person spoke in a section.
+type utterance struct{ person, section int32 }
+
+// identifyPronoun finds the person whom he or she stands for: going back
+// sentence by sentence through the entry, the first subject whose gender fits.
 func (d *doc) identifyPronoun(n int32, depth int) identity {
 	m := &d.ments[n]
-	if m.gender == 0 {
-		return identity{}
-	}
-	section := d.section(n)
-	sentence := d.toks[m.from].sent
+	section, sentence := d.section(n), d.toks[m.from].sent
 	weak := int32(-1)
-	for i := n - 1; i >= 0 && i > n-60; i-- {
-		c := &d.ments[i]
-		if d.section(i) != section || sentence-d.toks[c.from].sent > 8 {
+	for hi := n; hi > 0; {
+		s := d.toks[d.ments[hi-1].from].sent
+		lo := hi - 1
+		for lo > 0 && d.toks[d.ments[lo-1].from].sent == s {
+			lo--
+		}
+		if sentence-s > 8 || d.pars[d.sents[s].par].section != section {
 			break
 		}
-		if !d.fits(c, m.gender) {
-			continue
-		}
-		if c.kind == aPronoun {
-			if c.gender == m.gender && depth < maxChain {
-				return d.identifyPronoun(i, depth+1)
+		for i := lo; i < hi; i++ {
+			if !d.fits(i, m.gender) {
+				continue
 			}
+			if d.subjectLike(i) {
+				return d.identify(i, depth+1)
+			}
+			if weak < 0 && d.ments[i].kind != aPronoun {
+				weak = i
+			}
+		}
+		hi = lo
+	}
+	if weak < 0 {
+		return unknown
+	}
+	id := d.identify(weak, depth+1)
+	id.sure = false
+	return id
+}
+
+// identifyThey finds the group or body that they or it stands for, in the
+// sentences right before.
+func (d *doc) identifyThey(n int32, depth int) identity {
+	w := d.word(d.ments[n].from)
+	it := w == "it" || w == "It"
+	if !it && w != "they" && w != "They" {
+		return unknown
+	}
+	sentence := d.toks[d.ments[n].from].sent
+	for i := n - 1; i >= 0 && sentence-d.toks[d.ments[i].from].sent <= 2; i-- {
+		c := &d.ments[i]
+		if c.kind != aBody && (it && c.kind != aDocument || !it && c.kind != aGroup) || !d.subjectLike(i) || d.section(i) != d.section(n) {
 			continue
 		}
-		if d.subjectLike(i) {
-			return d.identify(i, depth+1)
-		}
-		if weak < 0 {
-			weak = i
-		}
-	}
-	if weak >= 0 {
-		id := d.identify(weak, depth+1)
+		id := d.identify(i, depth+1)
 		id.sure = false
 		return id
 	}
-	return identity{}
+	return unknown
 }
 
-// fits reports whether mention c can be a single person of gender g.
-func (d *doc) fits(c *mention, g class) bool {
-	if c.owned && c.kind == aName {
+// fits reports whether mention n can be a single person of gender g.
+func (d *doc) fits(n int32, g class) bool {
+	c := &d.ments[n]
+	if c.owned {
 		return false
 	}
 	switch c.kind {
@@ -179,15 +379,19 @@ func (d *doc) fits(c *mention, g class) bool {
 	return false
 }
 
-// subjectLike reports whether mention i is the subject of its sentence or
-// clause.
-func (d *doc) subjectLike(i int32) bool {
-	m := &d.ments[i]
-	if m.from > 0 {
+// subjectLike reports whether mention n is the subject of its sentence or
+// clause, or the speaker after a verb of saying.
+func (d *doc) subjectLike(n int32) bool {
+	m := &d.ments[n]
+	floor := d.sents[d.toks[m.from].sent].from
+	if m.from > floor {
 		t := &d.toks[m.from-1]
-		if t.sent == d.toks[m.from].sent && t.word() && t.cls&clPrep != 0 {
-			return false
+		if t.word() && t.cls&clPrep != 0 {
+			return m.from-1 == floor+1 && isAccording(d.word(floor))
+		}
+		if t.ends < 0 && d.isVerb(m.from-1) {
+			return t.cls&clSay != 0 && m.from-2 >= floor && (d.toks[m.from-2].p == 'Q' || d.toks[m.from-2].p == ',')
 		}
 	}
-	return d.verbAfter(i) >= 0
+	return d.verbAfter(n) >= 0
 }

@@ -110,7 +110,7 @@ const docWords = `account accusation ad advert advertisement affidavit alert ana
 critique decision declaration decree definition description diary document documentary draft editorial email emails entry essay estimate evidence excerpt exchange explanation facebook feed filing film finding findings flyer footage forecast guidance guidelines handbook headline indictment instagram instruction interview introduction invitation invoice issue joke judgment judgement label lawsuit law leaflet
 legend letter line list listing log magazine mailer manifesto manual manuscript memo memoir memorandum message minutes motion motto note notes notice obituary opinion order pamphlet paper paragraph passage petition piece placard plaque platform plea pledge poem policy poll post poster posting prayer preface prediction press profile programme promise proposal prospectus question
 quote reaction readout record recording refrain rejoinder release remark remarks reminder report reports resolution response review ruling rumour rumor script section segment sentence sermon sign slide slogan social song speech statement stories story study submission subtitle suggestion suit summary survey tape testimony text texts thread title tract transcript transcription tweet tweets twitter
-update verdict version video view vow warning warrant wire word words writing writings website rhetoric t-shirt shirt banner sticker billboard`
+update verdict version video view vow warning warrant wire word words website rhetoric t-shirt shirt banner sticker billboard`
 
 // A verbForms lists verbs by their base form; -s, -ed and -ing are made by
 // rule. Irregular forms are listed after it.

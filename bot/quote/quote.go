@@ -59,6 +59,7 @@ func (d *doc) quotes(explain func(int32, []candidate)) []Quote {
 		d.findFacts()
 	}
 	verdicts := d.attribute(explain)
+	d.findNamed(verdicts)
 	out := make([]Quote, 0, len(d.regs))
 	for r := range verdicts {
 		if verdicts[r].accepted {
@@ -83,11 +84,14 @@ func (d *doc) quote(r int, verdicts []verdict) Quote {
 		return q
 	}
 	m := &d.ments[v.speaker]
-	q.SpeakerStart, q.SpeakerEnd = int(d.toks[m.from].start), int(d.toks[m.to-1].end)
+	q.SpeakerStart, q.SpeakerEnd = int(d.toks[m.from].start), int(d.toks[d.phraseEnd(v.speaker)-1].end)
 	if v.cue >= 0 && d.toks[v.cue].word() {
 		q.Cue = d.word(v.cue)
 	}
 	id := d.identify(v.speaker, 0)
+	if id.person >= 0 {
+		d.said = append(d.said, utterance{id.person, d.pars[reg.par].section})
+	}
 	q.Speaker, q.Role = id.name, id.role
 	q.Confidence = d.confidence(v, id)
 	return q

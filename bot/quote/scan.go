@@ -49,6 +49,9 @@ type doc struct {
 	byLast  map[string]int32 // last name → newest person of that name
 	facts   []fact
 	english bool
+	elder   []*digest   // older entries of the page, nearest first; nil for a lone text
+	said    []utterance // who spoke so far
+	named   []utterance // who is named as speaking anywhere
 }
 
 // A headKind says whether the first paragraph of a text is a headline.
