@@ -116,7 +116,7 @@ func New(o Options) (*Adapter, error) {
 
 // bare returns a token without white space and "Bot ".
 func bare(token string) string {
-	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(token), "Bot "))
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(token)+" ", "Bot "))
 }
 
 func baseURL(raw string) (string, error) {

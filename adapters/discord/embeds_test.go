@@ -159,7 +159,7 @@ func FuzzEscape(f *testing.F) {
 		rest := strings.TrimLeft(c[len(body):], " ")
 		g := graphemes.FromString(c)
 		for pos := 0; g.Next(); pos += len(g.Value()) {
-			if pos == len(c)-len(rest) {
+			if pos == len(body) || pos == len(c)-len(rest) {
 				return
 			}
 		}

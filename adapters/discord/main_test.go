@@ -65,7 +65,6 @@ func start(t testing.TB) (*discordtest.Server, *Adapter) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		a.closing.Wait()
 		transport.CloseIdleConnections()
 		srv.Close()
 		if strings.Contains(logged.String(), srv.Token()) {

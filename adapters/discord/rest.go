@@ -142,7 +142,7 @@ func (a *Adapter) refusal(r request, resp *http.Response, answer []byte) error {
 		e.Reason, e.RetryAfter, e.Global, e.Remedy = chat.RateLimited, edgeWait, true, remedyEdge
 	}
 	if e.Reason == chat.RateLimited && e.RetryAfter == 0 {
-		e.RetryAfter, e.Global = wait(resp.Header, f, edge)
+		e.RetryAfter, e.Global = retryAfter(resp.Header, f, edge)
 	}
 	if e.Reason == chat.RateLimited && e.RetryAfter > 0 && r.route != (route{}) {
 		a.limits.stop(r.route, e.RetryAfter, e.Global, time.Now())
@@ -150,10 +150,10 @@ func (a *Adapter) refusal(r request, resp *http.Response, answer []byte) error {
 	return e
 }
 
-// wait returns how long a 429 asks to wait, 0 if it says nothing credible, and
+// retryAfter returns how long a 429 asks to wait, 0 if it says nothing credible, and
 // whether it means the whole adapter. The longer of header and body counts:
 // either has been seen too short.
-func wait(h http.Header, f fault, edge bool) (time.Duration, bool) {
+func retryAfter(h http.Header, f fault, edge bool) (time.Duration, bool) {
 	global := f.Global || h.Get("X-RateLimit-Global") == "true" || h.Get("X-RateLimit-Scope") == "global"
 	var longest time.Duration
 	known := false

@@ -59,6 +59,7 @@ type Component struct {
 	Label      string      `json:"label,omitempty"`
 	CustomID   string      `json:"custom_id,omitempty"`
 	Style      int         `json:"style,omitempty"`
+	Disabled   bool        `json:"disabled,omitempty"`
 	Components []Component `json:"components,omitempty"`
 }
 

@@ -529,3 +529,12 @@ func (s *Server) webhook(app, token string, rest []string, req Request) answer {
 	}
 	return ok(map[string]any{"id": x.reply.Message})
 }
+
+// Dispatch sends any event to the program, for instance a crooked one.
+func (s *Server) Dispatch(name string, data json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		_ = s.dispatch(s.current.session, name, data)
+	}
+}
