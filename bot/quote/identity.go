@@ -116,6 +116,12 @@ func (d *doc) section(n int32) int32 { return d.pars[d.toks[d.ments[n].from].par
 func (d *doc) identifyRole(n int32) identity {
 	m := &d.ments[n]
 	plain := identity{name: d.phraseText(n), role: d.roleText(n), person: -1, sure: true}
+	if p := d.namedBeside(n); p >= 0 {
+		return identity{name: d.people[p].full, role: d.roleText(n), person: p, sure: true}
+	}
+	if d.toks[m.from].cls&clPoss != 0 {
+		return plain // her lawyer is not his
+	}
 	if m.plural || m.indefinite && !d.opensEntry(n) {
 		return plain
 	}
@@ -135,6 +141,20 @@ func (d *doc) identifyRole(n int32) identity {
 		return identity{name: d.people[p].full, role: d.roleText(n), person: p}
 	}
 	return plain
+}
+
+// namedBeside returns the person named right after the role n, as in "her
+// lawyer, Ada Bell,"; -1 if none is.
+func (d *doc) namedBeside(n int32) int32 {
+	i := d.ments[n].to
+	if i+1 >= int32(len(d.toks)) || d.toks[i].p != ',' {
+		return -1
+	}
+	k := d.toks[i+1].begins
+	if k < 0 || d.ments[k].kind != aName || d.apposedBefore(&d.ments[k]) != n {
+		return -1
+	}
+	return d.ments[k].person
 }
 
 // live reports whether the text is an entry of a live page, or a whole one.
@@ -166,7 +186,7 @@ func (d *doc) opensEntry(n int32) bool {
 // factFor returns the fact that says who the role n is, or -1: the one whose
 // words agree, told in the same section, of who spoke there last.
 func (d *doc) factFor(n int32) int32 {
-	best, bestScore := int32(-1), 0
+	best, bestScore, tie := int32(-1), 0, false
 	section := d.section(n)
 	for i := range d.facts {
 		f := &d.facts[i]
@@ -182,9 +202,17 @@ func (d *doc) factFor(n int32) int32 {
 			s += 2
 		}
 		s += 4 * d.recency(f.person, section)
-		if s >= bestScore {
-			best, bestScore = int32(i), s
+		switch {
+		case best >= 0 && f.person == d.facts[best].person:
+			bestScore = max(s, bestScore)
+		case s > bestScore:
+			best, bestScore, tie = int32(i), s, false
+		case s == bestScore:
+			tie = true
 		}
+	}
+	if tie {
+		return -1 // two are described so: it would be a guess
 	}
 	return best
 }
@@ -306,14 +334,14 @@ type utterance struct{ person, section int32 }
 func (d *doc) identifyPronoun(n int32, depth int) identity {
 	m := &d.ments[n]
 	section, sentence := d.section(n), d.toks[m.from].sent
-	weak := int32(-1)
+	weak, likely := int32(-1), int32(-1)
 	for hi := n; hi > 0; {
 		s := d.toks[d.ments[hi-1].from].sent
 		lo := hi - 1
 		for lo > 0 && d.toks[d.ments[lo-1].from].sent == s {
 			lo--
 		}
-		if sentence-s > 8 || d.pars[d.sents[s].par].section != section {
+		if sentence-s > 8 || likely >= 0 && d.toks[d.ments[likely].from].sent-s > 2 || d.pars[d.sents[s].par].section != section {
 			break
 		}
 		for i := lo; i < hi; i++ {
@@ -321,7 +349,12 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 				continue
 			}
 			if d.subjectLike(i) {
-				return d.identify(i, depth+1)
+				if d.genderOf(i) == m.gender {
+					return d.antecedentOf(i, depth)
+				}
+				if likely < 0 {
+					likely = i
+				}
 			}
 			if weak < 0 && d.ments[i].kind != aPronoun {
 				weak = i
@@ -329,12 +362,32 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 		}
 		hi = lo
 	}
+	if likely >= 0 {
+		return d.antecedentOf(likely, depth)
+	}
 	if weak < 0 {
 		return unknown
 	}
 	id := d.identify(weak, depth+1)
 	id.sure = false
 	return id
+}
+
+// antecedentOf identifies mention n, found to be what a pronoun stands for. A
+// role that stays without a name makes it less than sure.
+func (d *doc) antecedentOf(n int32, depth int) identity {
+	id := d.identify(n, depth+1)
+	id.sure = id.sure && id.person >= 0
+	return id
+}
+
+// genderOf returns the gender that mention n tells, 0 if none.
+func (d *doc) genderOf(n int32) class {
+	m := &d.ments[n]
+	if m.kind == aName && m.person >= 0 {
+		return d.people[m.person].gender
+	}
+	return m.gender
 }
 
 // identifyThey finds the group or body that they or it stands for, in the

@@ -258,7 +258,7 @@ func (d *doc) usedAsVerb(i int32) bool {
 	s := d.text[t.end-1] == 's'
 	if prev.ends >= 0 {
 		m := &d.ments[prev.ends]
-		return s || m.plural || t.cls&clPart != 0
+		return s || m.plural || t.cls&clPart != 0 || t.cls&clBase != 0 && m.from > 0 && d.word(m.from-1) == "and"
 	}
 	return s && prev.capital
 }
@@ -667,11 +667,12 @@ func (d *doc) nameKind(from, to int32, titled bool, phrase int32) mentionKind {
 	if titled {
 		return aName
 	}
+	if d.toks[to-1].cls&clPlace != 0 && d.toks[from].cls&clFirst == 0 {
+		return aBody // North Korea says
+	}
 	if to-from == 1 {
 		t := &d.toks[from]
 		switch {
-		case t.cls&clPlace != 0:
-			return aThing
 		case t.cls&clDemo != 0:
 			return aGroup
 		case t.upper && t.end-t.start <= 5:
