@@ -11,7 +11,7 @@ import (
 // amp-live-list: items with an id and data-sort-time, changed ones with
 // data-update-time, deleted ones with data-tombstone.
 
-func sniffAMP(d *document) bool { return d.isMarkup() && strings.Contains(d.text, "amp-live-list") }
+func sniffAMP(d *document) bool { return d.onPage(func(p *page) bool { return len(p.amp) > 0 }) }
 
 func parseAMP(d *document) (reading, error) {
 	var r reading

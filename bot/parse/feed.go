@@ -8,6 +8,7 @@ import (
 
 	"github.com/mmcdole/gofeed"
 	ext "github.com/mmcdole/gofeed/extensions"
+	"github.com/mmcdole/gofeed/rss"
 
 	"github.com/pullquote/pullquote/bot/news"
 )
@@ -26,9 +27,9 @@ func sniffAtom(d *document) bool {
 }
 
 func parseFeed(d *document) (reading, error) {
-	r := reading{understood: true}
+	r := reading{understood: true, feed: true}
 	text := withoutDeclaration(d.head)
-	feed, err := gofeed.NewParser().Parse(strings.NewReader(text))
+	feed, err := feedParser().Parse(strings.NewReader(text))
 	if err != nil {
 		if feed = d.salvage(text); feed == nil {
 			return r, refusal("is broken: " + fold(err.Error()))
@@ -62,6 +63,44 @@ func parseFeed(d *document) (reading, error) {
 	slices.Sort(r.Withdrawn)
 	r.Entries = distinct(r.Entries, feed.FeedType == "atom")
 	return r, nil
+}
+
+// feedParser returns gofeed's parser with one habit taken off: its translator
+// parses the HTML of every item to find a picture, which reading the text
+// finds anyway.
+func feedParser() *gofeed.Parser {
+	p := gofeed.NewParser()
+	p.RSSTranslator = thrifty{}
+	return p
+}
+
+type thrifty struct{ gofeed.DefaultRSSTranslator }
+
+// Translate implements gofeed.Translator.
+func (t thrifty) Translate(feed any) (*gofeed.Feed, error) {
+	f, ok := feed.(*rss.Feed)
+	if !ok {
+		return t.DefaultRSSTranslator.Translate(feed)
+	}
+	type texts struct{ content, description string }
+	kept := make([]texts, len(f.Items))
+	for i, item := range f.Items {
+		kept[i] = texts{item.Content, item.Description}
+		item.Content, item.Description = "", ""
+	}
+	out, err := t.DefaultRSSTranslator.Translate(f)
+	if err != nil || len(out.Items) != len(kept) {
+		return out, err
+	}
+	for i, item := range out.Items {
+		if kept[i].content != "" {
+			item.Content = kept[i].content
+		}
+		if kept[i].description != "" {
+			item.Description = kept[i].description
+		}
+	}
+	return out, nil
 }
 
 // laterThan reports whether e was published or changed after its tombstone:
@@ -284,7 +323,7 @@ func closed(root, head, block string) *gofeed.Feed {
 	} else if strings.EqualFold(m[2], "rdf") && strings.Contains(head, "<channel") && !strings.Contains(head, "</channel") {
 		end = "</channel>" + end
 	}
-	feed, err := gofeed.NewParser().Parse(strings.NewReader(head + open + block + end))
+	feed, err := feedParser().Parse(strings.NewReader(head + open + block + end))
 	if err != nil {
 		return nil
 	}

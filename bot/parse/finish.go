@@ -13,6 +13,9 @@ func (d *document) finish(r *reading) {
 	r.Title = oneLine(r.Title)
 	r.URL = absolute(d.base, r.URL)
 	r.Entries = slices.DeleteFunc(r.Entries, func(e news.Entry) bool {
+		if r.feed && (e.Entry != "" || e.URL != "" || !e.Published.IsZero()) {
+			return false // an item that only points somewhere is still an item
+		}
 		return e.Headline == "" && e.Body == "" && len(e.Media) == 0
 	})
 	if len(r.Entries) > maxEntries {

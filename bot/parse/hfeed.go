@@ -13,7 +13,7 @@ import (
 // one.
 
 func sniffHFeed(d *document) bool {
-	return d.isMarkup() && (strings.Contains(d.text, "h-entry") || strings.Contains(d.text, "hentry"))
+	return d.onPage(func(p *page) bool { return len(p.hentry) > 0 })
 }
 
 func parseHFeed(d *document) (reading, error) {

@@ -17,12 +17,20 @@ func sniffJSONFeed(d *document) bool {
 		return false
 	}
 	return strings.Contains(v.get("version").str(), "jsonfeed.org") ||
-		v.get("items").kind == 'a' && v.has("title") && (v.has("home_page_url") || v.has("feed_url"))
+		v.get("items").kind == 'a' && (v.has("home_page_url") || v.has("feed_url") || jsonFeedItem(v.get("items")))
+}
+
+// jsonFeedItem reports whether the first of a list could be a feed's.
+func jsonFeedItem(list value) bool {
+	for _, item := range list.list()[:min(1, len(list.list()))] {
+		return item.has("content_html") || item.has("content_text") || item.has("id") && item.has("date_published")
+	}
+	return false
 }
 
 func parseJSONFeed(d *document) (reading, error) {
 	v, _ := d.json()
-	r := reading{understood: true}
+	r := reading{understood: true, feed: true}
 	r.Title = v.get("title").str()
 	r.URL = v.first("home_page_url", "feed_url").str()
 	r.Window = true

@@ -14,16 +14,25 @@ import (
 // of its own. It is what most publishers have, and seldom right in every
 // field; merge.go puts it beside what the page shows.
 
-func sniffJSONLD(d *document) bool {
-	return strings.Contains(d.text, "LiveBlogPosting") || strings.Contains(d.text, "liveBlogUpdate") || strings.Contains(d.text, "blogPosts")
+// liveBlogMarks are the words without which a script holds no live blog.
+var liveBlogMarks = []string{"LiveBlogPosting", "liveBlogUpdate", "blogPosts"}
+
+func mentionsLiveBlog(s string) bool {
+	return slices.ContainsFunc(liveBlogMarks, func(m string) bool { return strings.Contains(s, m) })
 }
 
-func sniffPageJSONLD(d *document) bool { return d.isMarkup() && sniffJSONLD(d) }
+func sniffJSONLD(d *document) bool {
+	if !d.isMarkup() {
+		return false
+	}
+	scripts, err := d.scripts()
+	return err == nil && slices.ContainsFunc(scripts, func(s script) bool { return mentionsLiveBlog(s.text) })
+}
 
 // sniffBareJSONLD recognises JSON-LD that is the document itself.
 func sniffBareJSONLD(d *document) bool {
 	_, ok := d.json()
-	return ok && sniffJSONLD(d)
+	return ok && mentionsLiveBlog(d.text)
 }
 
 func parseBareJSONLD(d *document) (reading, error) {
@@ -46,7 +55,7 @@ func parseJSONLD(d *document) (reading, error) {
 	var values []value
 	broken := 0
 	for _, s := range scripts {
-		if !strings.Contains(s.kind, "json") || !strings.Contains(s.text, "LiveBlogPosting") && !strings.Contains(s.text, "liveBlogUpdate") && !strings.Contains(s.text, "blogPosts") {
+		if !strings.Contains(s.kind, "json") || !mentionsLiveBlog(s.text) {
 			continue
 		}
 		list, ok := recoverJSON(s.text)

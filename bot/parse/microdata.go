@@ -11,7 +11,7 @@ import (
 // Microdata: elements with itemprop=liveBlogUpdate and properties inside.
 
 func sniffMicrodata(d *document) bool {
-	return d.isMarkup() && strings.Contains(d.text, "liveBlogUpdate")
+	return d.onPage(func(p *page) bool { return len(p.micro) > 0 })
 }
 
 func parseMicrodata(d *document) (reading, error) {

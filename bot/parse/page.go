@@ -15,6 +15,7 @@ type page struct {
 	root    *html.Node
 	body    *html.Node
 	ids     map[string]*html.Node
+	classes map[string]bool // class attributes as written
 	scripts []script
 	links   []link
 	title   string
@@ -56,7 +57,7 @@ func (d *document) parsePage() (*page, error) {
 	if err != nil {
 		return nil, errDeep
 	}
-	p := &page{root: root, ids: make(map[string]*html.Node), zones: make(map[int]int)}
+	p := &page{root: root, ids: make(map[string]*html.Node), classes: make(map[string]bool), zones: make(map[int]int)}
 	g := gatherer{d: d, p: p}
 	g.walk(root)
 	if p.body == nil {
@@ -72,6 +73,42 @@ func (d *document) parsePage() (*page, error) {
 	}
 	d.local = p.zone()
 	return p, nil
+}
+
+// marked reports whether a class or id on the page contains s.
+func (p *page) marked(s string) bool {
+	for c := range p.classes {
+		if strings.Contains(c, s) {
+			return true
+		}
+	}
+	for id := range p.ids {
+		if strings.Contains(id, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// scripted reports whether a script on the page contains one of marks.
+func (p *page) scripted(marks ...string) bool {
+	for i := range p.scripts {
+		for _, m := range marks {
+			if strings.Contains(p.scripts[i].text, m) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// onPage reports whether the document is a page of which has is true.
+func (d *document) onPage(has func(*page) bool) bool {
+	if !d.isMarkup() {
+		return false
+	}
+	p, err := d.html()
+	return err == nil && has(p)
 }
 
 // tangled reports whether s leaves so many formatting elements open that the
@@ -186,7 +223,8 @@ func (g *gatherer) attribute(n *html.Node, a *html.Attribute) {
 			g.p.micro = append(g.p.micro, n)
 		}
 	case "class":
-		if hasClass(a.Val, "h-entry") || hasClass(a.Val, "hentry") {
+		g.p.classes[a.Val] = true
+		if strings.Contains(a.Val, "entry") && (hasClass(a.Val, "h-entry") || hasClass(a.Val, "hentry")) {
 			g.p.hentry = append(g.p.hentry, n)
 		}
 	}

@@ -115,6 +115,7 @@ type reading struct {
 	kept bool
 	// understood says that a reading without entries is an answer.
 	understood bool
+	feed       bool // entries need no text
 	fields     []Field
 	end        time.Time // when the source says its coverage ends; zero if it does not
 }
@@ -149,7 +150,7 @@ var ladder = slices.Concat(
 	[]format{
 		{"jsonld-bare", sniffBareJSONLD, parseBareJSONLD},
 		{"page-state", sniffState, parseState},
-		{"jsonld", sniffPageJSONLD, parseJSONLD},
+		{"jsonld", sniffJSONLD, parseJSONLD},
 		{"amp-live-list", sniffAMP, parseAMP},
 		{"microdata", sniffMicrodata, parseMicrodata},
 		{"h-feed", sniffHFeed, parseHFeed},

@@ -20,8 +20,8 @@ import (
 // usual places are looked at.
 type Profile struct {
 	Name string `json:"name"`
-	// Mark is a string that every page of this kind contains; without it the
-	// page is not searched.
+	// Mark is a part of a class or id that every page of this kind has; without
+	// it the page is not searched.
 	Mark      string `json:"mark"`
 	Entry     string `json:"entry"`                // selects the entries
 	ID        string `json:"id,omitempty"`         // attribute of the entry that holds its id; "" means id
@@ -148,7 +148,7 @@ func (d *document) profileEntries() ([]news.Entry, string) {
 }
 
 func (d *document) applyProfile(p *page, c *compiled) []news.Entry {
-	if c.Mark != "" && !strings.Contains(d.text, c.Mark) {
+	if c.Mark != "" && !p.marked(c.Mark) {
 		return nil
 	}
 	var entries []news.Entry

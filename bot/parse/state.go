@@ -13,15 +13,7 @@ import (
 var stateMarks = []string{`blockFirstPublished`, `liveTextStream`, `post_status`}
 
 func sniffState(d *document) bool {
-	if !d.isMarkup() {
-		return false
-	}
-	for _, m := range stateMarks {
-		if strings.Contains(d.text, m) {
-			return true
-		}
-	}
-	return false
+	return d.onPage(func(p *page) bool { return p.scripted(stateMarks...) })
 }
 
 func parseState(d *document) (reading, error) {
