@@ -417,6 +417,9 @@ func (a *attributor) before(r int32) bool {
 	}
 	if m := d.firstMention(d.toks[q].sent); m >= 0 && d.ments[m].from < q {
 		a.propose(m, -1, firstInSentence)
+		if to := d.ments[m].to; d.pars[d.toks[q].par].headline && d.toks[to].p == ':' && to < q {
+			a.propose(m, -1, headlineColon)
+		}
 	}
 	return said
 }
@@ -800,7 +803,7 @@ func (a *attributor) sourceFeatures(r int32, v *verdict, best *candidate) {
 	switch {
 	case best.has(tailVerbName), best.has(tailNameVerb), best.has(tailAccording), best.has(tailBare), best.has(tailDash):
 		o.add(hasTail)
-	case best.has(saySubject), best.has(finalTail), best.has(colonName), best.has(according), best.has(agentOf), best.has(inverted), best.has(prevSameSentence), best.has(ownerOf), best.has(tailNextName):
+	case best.has(saySubject), best.has(finalTail), best.has(colonName), best.has(headlineColon), best.has(according), best.has(agentOf), best.has(inverted), best.has(prevSameSentence), best.has(ownerOf), best.has(tailNextName):
 		o.add(hasSay)
 	case best.has(cueSubject):
 		o.add(hasCue)

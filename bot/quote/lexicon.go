@@ -38,6 +38,7 @@ const (
 	clTime                     // a noun of time: week, night
 	clBe                       // a form of be
 	clBase                     // a verb as it follows "to": say, not said or says
+	clObj                      // him, them, himself
 )
 
 // anyVerb is every class of verb.
@@ -58,6 +59,7 @@ var wordLists = []wordList{
 	{clNum, "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred hundreds thousand thousands million millions billion dozen dozens first second third half nearly almost about over"},
 	{clPoss, "his her their its our my your whose"},
 	{clPron, "he she they it we i you"},
+	{clObj, "him them me us himself herself themselves itself myself"},
 	{clMasc, "he his him himself mr sir lord father brother rev spokesman chairman congressman councilman businessman policeman fireman salesman salesmen king prince uncle grandfather son husband actor waiter man boy lad gentleman dad footballer monsieur herr señor fr bishop archbishop imam baron duke earl emperor pope"},
 	{clFem, "she her hers herself mrs ms miss dame lady mother sister spokeswoman chairwoman congresswoman councilwoman businesswoman policewoman queen princess aunt grandmother daughter wife actress waitress woman girl mum mom madame señora frau widow baroness duchess countess empress nun midwife"},
 	{clPrep, "of in on at by for with from to into onto upon over under about against between among amongst during through throughout across after before behind beside besides beyond despite down except inside near off out outside past per since than toward towards until up via within without like unlike amid alongside around above below beneath as regarding concerning following including versus"},
@@ -92,7 +94,7 @@ retiree reporter reviewer rival runner sailor salesman saleswoman scholar scient
 steward strategist striker student superintendent superstar supervisor supporter surfer surgeon surveyor survivor suspect swimmer teacher technician teenager tenant theorist therapist tourist trader trainer translator treasurer trustee tutor uncle aunt undergraduate user vicar vet veteran victim viewer visitor
 volunteer voter waiter waitress warden watchdog wife whistleblower whistle-blower widow widower winner winger witness woman boy worker writer youngster person pm md gp ceo vp vice-president chairlady backbencher frontbencher whip taoiseach tánaiste td sarpanch collector bowler batsman batter wicketkeeper midfielder
 mum mom businessperson boatman bosun lockkeeper rector curate postmaster postmistress stationmaster ex-president ex-minister ex-wife ex-husband stepfather stepmother mother-in-law father-in-law first-lady mastermind commodore admiral colonel general major marshal constable apostle disciple preacher evangelist
-rapper drummer guitarist violinist pianist soprano tenor magician cashier gardener hairdresser jeweller joiner carpenter electrician welder miner docker trawlerman oceanographer seismologist volcanologist biologist botanist chemist ecologist climatologist archaeologist astronomer astronaut virologist immunologist cardiologist oncologist campaigner-in-chief nephew niece pal mate teammate team-mate insider ally foe running-mate frontrunner incumbent challenger contender newcomer underdog favourite favorite conservative liberal democrat republican tory socialist centrist moderate progressive communist nationalist unionist libertarian feminist`
+lady gentleman mogul tycoon billionaire millionaire magnate strongman dictator politico commentariat rapper drummer guitarist violinist pianist soprano tenor magician cashier gardener hairdresser jeweller joiner carpenter electrician welder miner docker trawlerman oceanographer seismologist volcanologist biologist botanist chemist ecologist climatologist archaeologist astronomer astronaut virologist immunologist cardiologist oncologist campaigner-in-chief nephew niece pal mate teammate team-mate insider ally foe running-mate frontrunner incumbent challenger contender newcomer underdog favourite favorite conservative liberal democrat republican tory socialist centrist moderate progressive communist nationalist unionist libertarian feminist`
 
 // groupWords names several people at once.
 const groupWords = `police people officials men women children authorities critics fans family families crowd crew staff detectives officers experts scientists residents neighbours protesters supporters opponents prosecutors lawyers lawmakers republicans democrats conservatives liberals socialists tories allies aides

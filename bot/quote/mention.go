@@ -186,7 +186,7 @@ func (d *doc) nameLike(i int32, p *par) bool {
 		return d.nextCapital(i) && t.cls&(clPrep|clConj|clSub|clPron|clAdv|clAux) == 0 && t.cls&clCommon != 0 && t.cls&anyVerb == 0 && !d.nextIsName(i)
 	}
 	if t.cls&anyVerb != 0 {
-		return d.nextCapital(i) && t.cls&(clIng|clPart) == 0 || d.knownLast(i) || i+1 < int32(len(d.toks)) && d.toks[i+1].cls&clSay != 0
+		return d.nextCapital(i) && t.cls&(clIng|clPart) == 0 || d.knownLast(i) || t.cls&(clIng|clPart) == 0 && d.nextIsVerb(i) || i+1 < int32(len(d.toks)) && d.toks[i+1].cls&clSay != 0
 	}
 	if t.cls == 0 {
 		g := guess(d.lower(i))
@@ -256,11 +256,24 @@ func (d *doc) usedAsVerb(i int32) bool {
 		return false
 	}
 	s := d.text[t.end-1] == 's'
+	if d.takesObject(i) && (s || t.cls&(clBase|clPart) != 0) && (prev.ends >= 0 || prev.cls&(clGroup|clRole) != 0) {
+		return true
+	}
 	if prev.ends >= 0 {
 		m := &d.ments[prev.ends]
 		return s || m.plural || t.cls&clPart != 0 || t.cls&clBase != 0 && m.from > 0 && d.word(m.from-1) == "and"
 	}
 	return s && prev.capital
+}
+
+// takesObject reports whether what follows the word at i can only follow a
+// verb: calls |it, say |the, claims |"…
+func (d *doc) takesObject(i int32) bool {
+	if i+1 >= int32(len(d.toks)) || d.toks[i+1].sent != d.toks[i].sent {
+		return false
+	}
+	t := &d.toks[i+1]
+	return t.p == 'Q' || t.word() && t.cls&(clDet|clPoss|clPron|clObj) != 0
 }
 
 // extendLeft moves the start of a phrase without an article over the
@@ -460,6 +473,9 @@ func (d *doc) verbHere(j, from int32, nouns int, bare bool) bool {
 		return true
 	}
 	ends := d.text[t.end-1]
+	if d.takesObject(j) && (ends == 's' || prev.cls&clGroup != 0 || d.text[prev.end-1] == 's') {
+		return true
+	}
 	if prev.cls&clGroup != 0 {
 		return ends != 's' || t.cls&(clSay|clCue) != 0
 	}

@@ -18,6 +18,7 @@ const (
 	cueSubject
 	colonName
 	colonIntro
+	headlineColon
 	according
 	inverted
 	agentOf
@@ -111,6 +112,7 @@ var scorecard = [nFeatures]struct {
 	colonSay:          {"colon between verb and quote", 4, `<Ada Bell> said: "Q"`},
 	colonName:         {"name and colon", 26, `<Ada Bell>: "Q"`},
 	colonIntro:        {"sentence before ends with a colon", 18, `<Ada Bell> wrote to the council: / "Q"`},
+	headlineColon:     {"name and colon open the headline", 22, `<Ada Bell>: Bridge was 'Q' for years`},
 	according:         {"according to, before", 21, `According to <Ada Bell>, it was "Q".`},
 	inverted:          {"verb before the name", 16, `As <Ada Bell> put it; Said <Ada Bell>: "Q"`},
 	agentOf:           {"by, after a passive", 22, `It was called "Q" by <Ada Bell>.`},
