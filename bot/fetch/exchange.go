@@ -25,11 +25,14 @@ const (
 	idleTimeout = 90 * time.Second
 )
 
-// newTransport returns a transport that connects only where check allows. The
-// check sees the address that is dialled, after the name was looked up: there
-// is no second look-up that could give another answer.
-func newTransport(check addressCheck, perHost int, timeout time.Duration) *http.Transport {
-	d := &net.Dialer{Timeout: dialTimeout, ControlContext: check.control}
+// newDialer returns a dialler that connects only where check allows. The check
+// sees the address that is dialled, after the name was looked up: there is no
+// second look-up that could give another answer.
+func newDialer(check addressCheck) *net.Dialer {
+	return &net.Dialer{Timeout: dialTimeout, ControlContext: check.control}
+}
+
+func newTransport(d *net.Dialer, perHost int, timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil, // a proxy of the environment would dial past the check
 		DialContext:            d.DialContext,
@@ -206,12 +209,14 @@ func (x *exchange) abort(err error) error {
 	return failed
 }
 
-// fail returns err as an error of Fetch.
+// fail returns err as an error of Fetch and gives the connection up: the rest
+// of a body that failed may never come.
 func (x *exchange) fail(err error) error {
 	// What ended the context says more than how the transport noticed.
 	if ended := x.ended(); ended != nil {
 		err = ended
 	}
+	x.cancel(err)
 	return &news.ReadError{Err: x.describe(err)}
 }
 

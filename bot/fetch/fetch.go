@@ -70,8 +70,8 @@ func New(o Options) *Client {
 	}
 	perHost := orDefault(o.PerHost, defaultPerHost)
 	c.hosts.limit = perHost
-	c.public = newTransport(checkPublic, perHost, c.timeout)
-	c.private = newTransport(checkPrivate, perHost, c.timeout)
+	c.public = newTransport(newDialer(checkPublic), perHost, c.timeout)
+	c.private = newTransport(newDialer(checkPrivate), perHost, c.timeout)
 	c.buffers.New = func() any { return new(bytes.Buffer) }
 	return c
 }
