@@ -91,7 +91,7 @@ func drain(jobs *sync.WaitGroup) {
 // register makes Discord list the commands. It tries until it succeeds, ctx is
 // done or Discord refuses for good; only a refused token is an error.
 func (a *Adapter) register(ctx context.Context, cmds []chat.CommandSpec) error {
-	retry := minRetry
+	retry := a.retry
 	for {
 		err := a.overwrite(ctx, cmds)
 		switch chat.ReasonOf(err) {
@@ -250,7 +250,7 @@ func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo
 	result := make(chan outcome, 1)
 	jobs.Go(func() { result <- a.ask(timed, cmd, h) })
 
-	slow := time.NewTimer(deferAfter)
+	slow := time.NewTimer(a.deferAfter)
 	defer slow.Stop()
 	if cmd.Kind == chat.Suggest { // cannot be deferred
 		slow.Stop()

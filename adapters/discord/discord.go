@@ -32,7 +32,7 @@ import (
 // Options says which bot an adapter is and how it reaches Discord.
 type Options struct {
 	Name  string // the instance's name in the configuration
-	Token string // the bot token, with or without "Bot "; never printed
+	Token string `json:"-"` // the bot token, with or without "Bot "; never printed
 	// APIURL is the address of Discord's HTTP interface without the path,
 	// "http://127.0.0.1:1234"; "" is Discord's own. The gateway's address
 	// comes from there.
@@ -51,6 +51,12 @@ type Options struct {
 	Version       string // of the program, for the User-Agent
 }
 
+// String returns the options' name and nothing else.
+func (o Options) String() string { return "discord options of " + o.Name }
+
+// GoString is String: not even %#v prints the token.
+func (o Options) GoString() string { return o.String() }
+
 // An Adapter is one Discord bot. It implements [chat.Adapter].
 type Adapter struct {
 	name   string
@@ -61,6 +67,9 @@ type Adapter struct {
 	log    *slog.Logger
 	limits *limits
 	secret func() string // the token; a function, so that no %+v prints it
+
+	retry      time.Duration // first pause of what is tried again; shorter in tests
+	deferAfter time.Duration // a slow handler is announced after this; shorter in tests
 
 	mu   sync.Mutex
 	self string // the bot user's id; "" until known
@@ -106,6 +115,9 @@ func New(o Options) (*Adapter, error) {
 		limits: newLimits(o.InvalidBudget),
 		secret: func() string { return token },
 		self:   AppID(token),
+
+		retry:      minRetry,
+		deferAfter: deferAfter,
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)

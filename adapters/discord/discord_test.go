@@ -351,6 +351,7 @@ func TestNoSecretInErrors(t *testing.T) {
 	se := reason(t, err, chat.Rejected)
 	for _, text := range []string{
 		err.Error(), fmt.Sprintf("%+v", *se), fmt.Sprintf("%#v", se), fmt.Sprintf("%v %+v %#v %s", a, a, a, a),
+		fmt.Sprintf("%v %+v %#v", Options{Token: srv.Token()}, Options{Token: srv.Token()}, &Options{Token: srv.Token()}),
 	} {
 		if strings.Contains(text, srv.Token()) {
 			t.Errorf("the token is in %q", text)
@@ -438,12 +439,14 @@ func TestCheck(t *testing.T) {
 		forum  = "1500000000000000003"
 		voice  = "1500000000000000004"
 		absent = "1500000000000000005"
+		thread = "1500000000000000006"
 	)
 	srv, a := start(t)
 	srv.AddChannelKind(forum, 15)
 	srv.AddChannelKind(voice, 2)
+	srv.AddThread(thread, channelID)
 	at := func(id string) chat.Channel { return chat.Channel{Adapter: "discord", ID: id} }
-	for _, ch := range []chat.Channel{{Adapter: "discord"}, channelA, at(voice)} {
+	for _, ch := range []chat.Channel{{Adapter: "discord"}, channelA, at(voice), at(thread)} {
 		if err := a.Check(t.Context(), ch); err != nil {
 			t.Errorf("%s: %v", ch, err)
 		}
@@ -459,6 +462,8 @@ func TestCheck(t *testing.T) {
 			t.Errorf("remedy %q does not name %s", se.Remedy, name)
 		}
 	}
+	srv.Deny(channelID, 1<<38)
+	reason(t, a.Check(t.Context(), at(thread)), chat.Gone)
 	srv.Deny(channelID, 1<<10)
 	reason(t, a.Check(t.Context(), channelA), chat.Gone)
 	srv.Deny(channelID, 1<<16)

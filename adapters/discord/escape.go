@@ -20,7 +20,7 @@ const maxURL = 2048
 // clean returns s without what could disturb its surroundings unseen: control
 // characters, bidi overrides, zero-width characters other than the joiners,
 // invalid UTF-8. Line breaks of every kind become "\n", at most two in a row;
-// white space around the text goes.
+// white space around the text goes, and a text in which nothing is to be seen.
 func clean(s string) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
 	var b strings.Builder
@@ -42,8 +42,14 @@ func clean(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	return strings.TrimSpace(b.String())
+	out := strings.TrimSpace(b.String())
+	if !strings.ContainsFunc(out, visible) {
+		return "" // Discord refuses what only looks empty
+	}
+	return out
 }
+
+func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 
 // harmless returns what stands for r, -1 for nothing. Tag characters count
 // only within a flag such as England's, which begins with a black flag; flag
@@ -75,8 +81,9 @@ func inline(s string) string {
 	return strings.Join(strings.Fields(clean(s)), " ")
 }
 
-// size returns the length of s in UTF-16 code units. Discord does not say
-// whether it counts these or characters; these are never fewer.
+// size returns the length of s in UTF-16 code units. Discord counts code
+// points (https://github.com/discord/discord-api-docs/issues/1315), its
+// clients do not all; the units are never fewer.
 func size(s string) int {
 	n := 0
 	for _, r := range s {

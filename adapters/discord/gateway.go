@@ -43,7 +43,7 @@ func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction))
 	down := make(chan struct{}, 1)
 	wire := &wire{}
 	s := a.session(ctx, wire, down, take)
-	retry, failed := minRetry, 0
+	retry, failed := a.retry, 0
 	for {
 		opened := time.Now()
 		err := open(ctx, s, wire)
@@ -61,7 +61,7 @@ func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction))
 			case <-down:
 			}
 			if time.Since(opened) > steady {
-				retry = minRetry
+				retry = a.retry
 			}
 			a.log.Debug("gateway connection lost")
 		} else {
@@ -125,8 +125,12 @@ func (a *Adapter) session(ctx context.Context, w *wire, down chan<- struct{}, ta
 	s.Dialer = &websocket.Dialer{
 		Proxy:            http.ProxyFromEnvironment,
 		HandshakeTimeout: openTime,
-		NetDialContext: func(_ context.Context, network, addr string) (net.Conn, error) {
-			return w.dial(ctx, network, addr)
+		NetDialContext: func(dial context.Context, network, addr string) (net.Conn, error) {
+			// dial has the handshake's deadline, ctx our end.
+			dial, cancel := context.WithCancel(dial)
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			return w.dial(dial, network, addr)
 		},
 	}
 	s.AddHandler(func(_ *discordgo.Session, i *discordgo.InteractionCreate) {

@@ -22,6 +22,16 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// TestMain lets more tests run at once than there are processors: those of the
+// gateway spend their time waiting, for a second at a time in discordgo.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 const (
 	channelID = "1500000000000000001"
 	userID    = "1600000000000000001"
@@ -64,6 +74,7 @@ func start(t testing.TB) (*discordtest.Server, *Adapter) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.retry = 10 * time.Millisecond
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		srv.Close()

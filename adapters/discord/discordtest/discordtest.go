@@ -124,7 +124,8 @@ type Server struct {
 type channel struct {
 	id       string
 	kind     int
-	deny     int64 // overwrite for the bot
+	parent   string // of a thread
+	deny     int64  // overwrite for the bot
 	messages []*Message
 	deleted  map[string]string // nonce → id of deleted messages
 	frozen   bool
@@ -177,18 +178,21 @@ func (s *Server) Close() {
 }
 
 // AddChannel makes the text channel id in the server's only guild.
-func (s *Server) AddChannel(id string) { s.addChannel(id, 0) }
+func (s *Server) AddChannel(id string) { s.addChannel(id, 0, "") }
 
 // AddChannelKind makes a channel of one of Discord's channel types.
-func (s *Server) AddChannelKind(id string, kind int) { s.addChannel(id, kind) }
+func (s *Server) AddChannelKind(id string, kind int) { s.addChannel(id, kind, "") }
 
-func (s *Server) addChannel(id string, kind int) {
+// AddThread makes a public thread in a channel, whose permissions it has.
+func (s *Server) AddThread(id, parent string) { s.addChannel(id, 11, parent) }
+
+func (s *Server) addChannel(id string, kind int, parent string) {
 	if !isSnowflake(id) {
 		panic("discordtest: channel id " + id + " is no snowflake")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channels[id] = &channel{id: id, kind: kind, deleted: map[string]string{}}
+	s.channels[id] = &channel{id: id, kind: kind, parent: parent, deleted: map[string]string{}}
 }
 
 // RemoveChannel deletes a channel with all that is in it.

@@ -240,6 +240,11 @@ func (s *Server) channel(seg []string, req Request, r *http.Request) answer {
 
 func (c *channel) describe() map[string]any {
 	d := map[string]any{"id": c.id, "type": c.kind, "guild_id": GuildID, "permission_overwrites": []any{}}
+	if c.parent != "" {
+		d["parent_id"] = c.parent
+		delete(d, "permission_overwrites")
+		return d
+	}
 	if c.deny != 0 {
 		d["permission_overwrites"] = []map[string]any{{"id": BotID, "type": 1, "allow": "0", "deny": strconv.FormatInt(c.deny, 10)}}
 	}
@@ -310,6 +315,7 @@ func (s *Server) create(c *channel, raw []byte) answer {
 	}
 	c.messages = append(c.messages, m)
 	c.posts++
+	s.notify()
 	return ok(s.render(m))
 }
 
