@@ -468,7 +468,8 @@ func TestServeEndsInTime(t *testing.T) {
 		name    string
 		prepare func(*testing.T, *discordtest.Server)
 	}{
-		{"connected", func(t *testing.T, s *discordtest.Server) { wait(t, s, s.Connected) }},
+		{"connecting", func(t *testing.T, s *discordtest.Server) { wait(t, s, s.Connected) }},
+		{"connected", func(t *testing.T, s *discordtest.Server) { wait(t, s, s.Connected); answers(t, s) }},
 		{"waiting for the gateway's address", func(t *testing.T, s *discordtest.Server) {
 			wait(t, s, func() bool { return len(s.Requests()) > 0 })
 		}},

@@ -97,7 +97,7 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{}
+	client := http.Client{Transport: transport()}
 	if o.HTTPClient != nil {
 		client = *o.HTTPClient
 	}
@@ -124,6 +124,17 @@ func New(o Options) (*Adapter, error) {
 	}
 	a.log = a.log.With("adapter", o.Name)
 	return a, nil
+}
+
+// transport is net/http's with more idle connections: bursts go to one host.
+func transport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = 64
+	return t
 }
 
 // bare returns a token without white space and "Bot ".
@@ -199,11 +210,7 @@ type posted struct {
 	Author struct {
 		ID string `json:"id"`
 	} `json:"author"`
-	Embeds []struct {
-		Author struct {
-			URL string `json:"url"`
-		} `json:"author"`
-	} `json:"embeds"`
+	Embeds []*discordgo.MessageEmbed `json:"embeds"`
 }
 
 // compose returns the body that posts p.
@@ -243,7 +250,8 @@ const nonceTime = time.Minute
 
 // Send posts a card, with one request if p.Tried is zero. See [chat.Adapter].
 //
-// If p.Tried is set and p is refused for a time-out or the like, the earlier
+// If p.Tried is set, the message of the earlier attempt is brought to p's card
+// where it shows another. If p.Tried is set and p is refused for a time-out or the like, the earlier
 // attempt may still have succeeded: the reason is then Unknown and never
 // Transient, and a caller should keep Tried.
 func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error) {
@@ -255,9 +263,12 @@ func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error)
 		return "", fail(chat.Rejected, what, errors.New("key is not at most 25 letters and digits"))
 	}
 	if age := time.Since(p.Tried); !p.Tried.IsZero() && (age >= nonceTime || age < 0) {
-		id, err := a.find(ctx, p)
-		if id != "" || err != nil {
-			return id, unsettled(err)
+		m, err := a.find(ctx, p)
+		if err != nil {
+			return "", unsettled(err)
+		}
+		if m.ID != "" {
+			return a.freshen(ctx, p, m)
 		}
 	}
 	var m posted
@@ -268,13 +279,67 @@ func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error)
 	if err == nil && !isSnowflake(m.ID) {
 		err = errNoID(what)
 	}
-	if err != nil && !p.Tried.IsZero() {
-		err = unsettled(err)
+	if !p.Tried.IsZero() {
+		if err != nil {
+			return "", unsettled(err)
+		}
+		return a.freshen(ctx, p, m)
 	}
 	if err != nil {
 		return "", err
 	}
 	return chat.MessageID(m.ID), nil
+}
+
+// freshen returns the id of a message that p has, and edits the message first
+// if it shows an earlier state of the card: the entry may have changed since
+// the attempt that made it.
+func (a *Adapter) freshen(ctx context.Context, p chat.Post, m posted) (chat.MessageID, error) {
+	e := compose(p).Embeds[0]
+	if len(m.Embeds) == 1 && alike(m.Embeds[0], e) {
+		return chat.MessageID(m.ID), nil
+	}
+	err := a.call(ctx, editing(p.Channel, m.ID, e))
+	switch chat.ReasonOf(err) {
+	case 0, chat.Frozen: // it stands, and no attempt will change it
+		return chat.MessageID(m.ID), nil
+	case chat.Gone:
+		se := *err.(*chat.SendError)
+		if se.Remedy == "" { // not the channel: the message, deleted just now, and it shall not come back
+			se.Reason = chat.Rejected
+		}
+		return "", &se
+	}
+	return "", unsettled(err)
+}
+
+// alike reports whether two embeds show the same. Discord adds fields of its
+// own to what it was sent.
+func alike(x, y *discordgo.MessageEmbed) bool {
+	return x != nil && look(x) == look(y)
+}
+
+func look(e *discordgo.MessageEmbed) string {
+	parts := []string{e.Title, e.URL, e.Description}
+	if e.Author != nil {
+		parts = append(parts, e.Author.Name)
+	}
+	if e.Footer != nil {
+		parts = append(parts, e.Footer.Text)
+	}
+	if e.Image != nil {
+		parts = append(parts, e.Image.URL)
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// editing is the request that replaces a message's embed.
+func editing(ch chat.Channel, id string, e *discordgo.MessageEmbed) request {
+	return request{
+		what: "edit in " + ch.ID, method: "PATCH", path: "/channels/" + ch.ID + "/messages/" + id, edit: true,
+		route: route{"PATCH /channels/messages", ch.ID},
+		in:    message{Embeds: []*discordgo.MessageEmbed{e}, AllowedMentions: nobody()},
+	}
 }
 
 func notAlphanumeric(r rune) bool {
@@ -313,9 +378,9 @@ const (
 )
 
 // find looks for the message of an earlier attempt at p: by the bot itself,
-// with p's nonce or mark. It returns "" if there is none, or if the bot may
+// with p's nonce or mark. It returns one without an id if there is none, or if the bot may
 // not read the history, so that there is nothing left but to post.
-func (a *Adapter) find(ctx context.Context, p chat.Post) (chat.MessageID, error) {
+func (a *Adapter) find(ctx context.Context, p chat.Post) (posted, error) {
 	from := p.Tried.Add(-findMargin)
 	if now := time.Now(); p.Tried.After(now) { // the clock was set back
 		from = now.Add(-time.Hour)
@@ -323,7 +388,7 @@ func (a *Adapter) find(ctx context.Context, p chat.Post) (chat.MessageID, error)
 	after := strconv.FormatUint(snowflake(from), 10)
 	self, err := a.whoami(ctx)
 	if err != nil {
-		return "", err
+		return posted{}, err
 	}
 	for range findPages {
 		var page []posted
@@ -334,26 +399,26 @@ func (a *Adapter) find(ctx context.Context, p chat.Post) (chat.MessageID, error)
 		})
 		if chat.ReasonOf(err) == chat.Gone {
 			a.log.Warn("history unreadable, an earlier card may be repeated", "channel", p.Channel, "error", err)
-			return "", nil
+			return posted{}, nil
 		}
 		if err != nil {
-			return "", err
+			return posted{}, err
 		}
 		for _, m := range page {
 			if ours(m, self, p.Key) {
-				return chat.MessageID(m.ID), nil
+				return m, nil
 			}
 		}
 		if len(page) < 100 {
-			return "", nil
+			return posted{}, nil
 		}
 		newest := slices.MaxFunc(page, func(x, y posted) int { return compareIDs(x.ID, y.ID) }).ID
 		if compareIDs(newest, after) <= 0 {
-			return "", nil // no progress: the answer is not what was asked for
+			return posted{}, nil // no progress: the answer is not what was asked for
 		}
 		after = newest
 	}
-	return "", nil
+	return posted{}, nil
 }
 
 // whoami returns the bot user's id, from the token or else from Discord.
@@ -398,7 +463,7 @@ func ours(m posted, self, key string) bool {
 		return true
 	}
 	for _, e := range m.Embeds {
-		if strings.HasSuffix(e.Author.URL, markDelimiter+key) {
+		if e != nil && e.Author != nil && strings.HasSuffix(e.Author.URL, markDelimiter+key) {
 			return true
 		}
 	}
@@ -414,9 +479,5 @@ func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, id chat.MessageID, 
 	if !isSnowflake(string(id)) {
 		return fail(chat.Gone, what, errors.New("the message's id is not a number"))
 	}
-	return a.call(ctx, request{
-		what: what, method: "PATCH", path: "/channels/" + ch.ID + "/messages/" + string(id), edit: true,
-		route: route{"PATCH /channels/messages", ch.ID},
-		in:    message{Embeds: []*discordgo.MessageEmbed{embed(card)}, AllowedMentions: nobody()},
-	})
+	return a.call(ctx, editing(ch, string(id), embed(card)))
 }

@@ -100,6 +100,49 @@ func TestSendTriedOld(t *testing.T) {
 	}
 }
 
+// The entry changed between the attempt whose outcome is unknown and the next.
+func TestSendTriedAndChanged(t *testing.T) {
+	for _, age := range []time.Duration{time.Second, time.Hour} {
+		t.Run(age.String(), func(t *testing.T) {
+			srv, a := start(t)
+			p := post("delivery1")
+			want, err := a.Send(t.Context(), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Card, p.Tried = card("Bridge open again"), time.Now().Add(-age)
+			srv.Fail(discordtest.Fault{Method: "PATCH", Status: 503})
+			_, err = a.Send(t.Context(), p)
+			reason(t, err, chat.Unknown)
+			for range 2 { // the second finds nothing to change
+				if id, err := a.Send(t.Context(), p); err != nil || id != want {
+					t.Fatalf("id %s, %v; want %s", id, err, want)
+				}
+			}
+			ms := srv.Messages(channelID)
+			if len(ms) != 1 || ms[0].Edits != 1 || ms[0].Embeds[0].Title != "Bridge open again" {
+				t.Errorf("messages %+v", ms)
+			}
+			p.Card = card("Bridge closed again")
+			for _, tt := range []struct {
+				body string
+				want chat.Reason
+			}{
+				{`{"code":10008,"message":"Unknown Message"}`, chat.Rejected},
+				{`{"code":10003,"message":"Unknown Channel"}`, chat.Gone},
+			} {
+				srv.Fail(discordtest.Fault{Method: "PATCH", Status: 404, Body: tt.body})
+				_, err = a.Send(t.Context(), p)
+				reason(t, err, tt.want)
+			}
+			srv.Freeze(channelID)
+			if id, err := a.Send(t.Context(), p); err != nil || id != want {
+				t.Errorf("frozen: id %s, %v; want %s", id, err, want)
+			}
+		})
+	}
+}
+
 // A clock that was set back makes an old attempt look like one of the future.
 func TestSendTriedInTheFuture(t *testing.T) {
 	srv, a := start(t)
