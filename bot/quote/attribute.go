@@ -57,6 +57,7 @@ func (a *attributor) judge(r int32) {
 	v := &a.verdicts[r]
 	v.speaker, v.cue = -1, -1
 	a.cands = a.cands[:0]
+	a.d.fuel = maxSubjects
 	a.wordFeatures(a.d.text[a.d.regs[r].start:a.d.regs[r].stop], v)
 	a.alone(r)
 	if a.d.english {
@@ -170,6 +171,7 @@ func (a *attributor) describe(c *candidate) {
 // gather proposes candidates for region r.
 func (a *attributor) gather(r int32) {
 	a.after(r)
+	a.below(r)
 	stop := a.before(r)
 	a.continued(r, stop)
 	a.introduced(r)
@@ -263,6 +265,24 @@ func (a *attributor) closing(v, end int32) bool {
 	return t.cls&(clDate|clTime|clPrep|clAdv) != 0 && t.cls&clDet == 0
 }
 
+// below looks for an attribution line in the next paragraph: – Ada Bell,
+// harbour master.
+func (a *attributor) below(r int32) {
+	d := a.d
+	t := &d.toks[d.regs[r].tok]
+	p := int(t.par)
+	if p+1 >= len(d.pars) || d.regs[r].end != d.pars[p].end {
+		return
+	}
+	next := &d.pars[p+1]
+	if next.to-next.from < 2 || d.toks[next.from].p != '-' || next.last-next.sent != 1 || next.to-next.from > 24 {
+		return
+	}
+	if m := d.toks[next.from+1].begins; m >= 0 && d.ments[m].kind != aThing && d.verbAfter(m) < 0 {
+		a.propose(m, -1, tailDash)
+	}
+}
+
 // tailName handles a name after the quote.
 func (a *attributor) tailName(r, m int32, firm, comma bool) {
 	d := a.d
@@ -346,7 +366,7 @@ func (a *attributor) startsSentence(r int32) bool {
 	d := a.d
 	q := d.regs[r].tok
 	for i := q - 1; i >= d.sents[d.toks[q].sent].from; i-- {
-		if d.toks[i].word() || d.toks[i].p == 'Q' {
+		if i < q-maxClause || d.toks[i].word() || d.toks[i].p == 'Q' {
 			return false
 		}
 	}
@@ -505,7 +525,7 @@ func (a *attributor) alone(r int32) {
 	q := d.regs[r].tok
 	st := d.sents[d.toks[q].sent]
 	words := 0
-	for i := st.from; i < st.to && words < 3; i++ {
+	for i := st.from; i < st.to && i < st.from+maxClause && words < 3; i++ {
 		if d.toks[i].word() {
 			words++
 		}
@@ -748,6 +768,9 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 		if v.capital {
 			o.add(oneCapital)
 		}
+	}
+	if reg.block {
+		o.add(blockQuote)
 	}
 	if reg.single && !d.pars[reg.par].headline {
 		o.add(singleMarks)

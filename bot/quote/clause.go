@@ -3,6 +3,10 @@ package quote
 // maxClause is how many tokens a search within a sentence may cross.
 const maxClause = 60
 
+// maxSubjects bounds how often one quote may ask for a subject. Sentences that
+// people wrote need fewer than ten.
+const maxSubjects = 200
+
 // isVerb reports whether token i works as a verb: it is one, and no noun
 // phrase holds it.
 func (d *doc) isVerb(i int32) bool {
@@ -31,9 +35,10 @@ func (d *doc) mentionBefore(i, floor int32) int32 {
 // clause between commas, from "who" to whom it stands for, and from a further
 // verb ("and said", "to say", "saying") to the subject of the verb before it.
 func (d *doc) subject(v int32, depth int) int32 {
-	if depth > 5 {
+	if depth > 5 || d.fuel <= 0 {
 		return -1
 	}
+	d.fuel--
 	floor := d.sents[d.toks[v].sent].from
 	if d.toks[v].cls&clIng != 0 && !d.progressive(v, floor) {
 		if m := d.mentionBefore(v, floor); m >= 0 && d.ownSubject(m, floor) {
@@ -367,7 +372,7 @@ func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
 			}
 			i, via = next, true
 		case t.p == '(':
-			for i < end && d.toks[i].p != ')' {
+			for k := 0; i < end && d.toks[i].p != ')' && k < 40; k++ {
 				i++
 			}
 			i++

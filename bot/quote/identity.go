@@ -1,6 +1,9 @@
 package quote
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // An identity is who a mention stands for.
 type identity struct {
@@ -89,7 +92,8 @@ func (d *doc) identifyName(n int32) identity {
 // else the first after it.
 func (d *doc) roleOf(p, n int32) string {
 	best := -1
-	for i := range d.facts {
+	from, to := d.factsNear(n)
+	for i := from; i < to; i++ {
 		f := &d.facts[i]
 		if f.person != p {
 			continue
@@ -102,6 +106,16 @@ func (d *doc) roleOf(p, n int32) string {
 		return ""
 	}
 	return d.factText(&d.facts[best])
+}
+
+// Descriptions are sought this far before and after a mention. An entry holds
+// fewer; the bound keeps long texts linear.
+const factsBefore, factsAfter = 150, 60
+
+// factsNear returns the range of d.facts around mention n.
+func (d *doc) factsNear(n int32) (from, to int) {
+	i, _ := slices.BinarySearchFunc(d.facts, n, func(f fact, n int32) int { return int(f.at - n) })
+	return max(0, i-factsBefore), min(len(d.facts), i+factsAfter)
 }
 
 func (d *doc) factText(f *fact) string {
@@ -188,7 +202,8 @@ func (d *doc) opensEntry(n int32) bool {
 func (d *doc) factFor(n int32) int32 {
 	best, bestScore, tie := int32(-1), 0, false
 	section := d.section(n)
-	for i := range d.facts {
+	from, to := d.factsNear(n)
+	for i := from; i < to; i++ {
 		f := &d.facts[i]
 		s := d.likeness(n, d.text[d.toks[f.from].start:d.toks[f.to-1].end], f.head)
 		if s <= 0 || !d.agrees(f.person, d.ments[n].gender) {
@@ -291,39 +306,55 @@ func containsWord(text, w string) bool {
 // onlySpeaker returns the person who is the only one named as speaking in the
 // section, or -1.
 func (d *doc) onlySpeaker(section int32) int32 {
-	only := int32(-1)
-	for _, s := range d.named {
-		if s.section != section {
-			continue
-		}
-		if only >= 0 && only != s.person {
-			return -1
-		}
-		only = s.person
+	if int(section) >= len(d.only) {
+		return -1
 	}
-	return only
+	return d.only[section]
 }
 
-// findNamed collects the people who are named as saying something, quoted or
-// not.
+// Values of doc.only beside persons.
+const (
+	nobody  = -1
+	several = -2
+)
+
+// findNamed notes for every section of a live text who is named as saying
+// something there, quoted or not.
 func (d *doc) findNamed(verdicts []verdict) {
-	for r := range verdicts {
-		if s := verdicts[r].speaker; verdicts[r].accepted && s >= 0 && d.ments[s].kind == aName && d.ments[s].person >= 0 {
-			d.named = append(d.named, utterance{d.ments[s].person, d.section(s)})
-		}
-	}
 	if !d.live() {
 		return
 	}
+	d.only = make([]int32, d.pars[len(d.pars)-1].section+1)
+	for i := range d.only {
+		d.only[i] = nobody
+	}
+	for r := range verdicts {
+		if s := verdicts[r].speaker; verdicts[r].accepted && s >= 0 {
+			d.name(s)
+		}
+	}
 	for i := range d.ments {
 		m := &d.ments[i]
-		if m.kind != aName || m.person < 0 || m.owned {
+		if m.kind != aName || m.owned {
 			continue
 		}
 		if v := d.verbAfter(int32(i)); v >= 0 && d.toks[v].cls&clSay != 0 && d.toks[v].cls&clIng == 0 && d.word(v) != "reports" {
-			d.named = append(d.named, utterance{m.person, d.section(int32(i))})
+			d.name(int32(i))
 		}
 	}
+}
+
+func (d *doc) name(n int32) {
+	m := &d.ments[n]
+	if m.kind != aName || m.person < 0 {
+		return
+	}
+	only := &d.only[d.section(n)]
+	if *only != nobody && *only != m.person {
+		*only = several
+		return
+	}
+	*only = m.person
 }
 
 // An utterance says that a person spoke in a section.
@@ -335,10 +366,10 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 	m := &d.ments[n]
 	section, sentence := d.section(n), d.toks[m.from].sent
 	weak, likely := int32(-1), int32(-1)
-	for hi := n; hi > 0; {
+	for hi := n; hi > max(0, n-120); {
 		s := d.toks[d.ments[hi-1].from].sent
 		lo := hi - 1
-		for lo > 0 && d.toks[d.ments[lo-1].from].sent == s {
+		for lo > 0 && hi-lo < 40 && d.toks[d.ments[lo-1].from].sent == s {
 			lo--
 		}
 		if sentence-s > 8 || likely >= 0 && d.toks[d.ments[likely].from].sent-s > 2 || d.pars[d.sents[s].par].section != section {

@@ -14,6 +14,7 @@ type region struct {
 	tok         int32 // its token
 	single      bool  // marked by single quotes
 	openEnded   bool  // no closing mark before the paragraph ends
+	block       bool  // a whole paragraph without marks, above an attribution line
 }
 
 // maxSingle is how far a single-quoted stretch may reach, in bytes. Longer
@@ -416,3 +417,29 @@ func (p *pairer) add(i, n, stop, end int, single, openEnded bool) {
 }
 
 func isBlank(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
+
+// attributionLine reports whether line is a dash, a name of two words or more
+// and what the person is: – Ada Bell, harbour master.
+func attributionLine(line string) bool {
+	rest := line
+	for _, dash := range []string{"—", "–", "―", "--", "-"} {
+		if rest = strings.TrimPrefix(line, dash); len(rest) < len(line) {
+			break
+		}
+	}
+	if len(rest) == len(line) || len(rest) > 140 {
+		return false
+	}
+	name, role, ok := strings.Cut(strings.TrimSpace(rest), ",")
+	if !ok || strings.TrimSpace(role) == "" || strings.IndexFunc(role, unicode.IsDigit) >= 0 {
+		return false
+	}
+	words := 0
+	for w := range strings.FieldsSeq(name) {
+		if r, _ := utf8.DecodeRuneInString(w); !unicode.IsUpper(r) {
+			return false
+		}
+		words++
+	}
+	return words >= 2 && words <= 5
+}

@@ -29,6 +29,18 @@ func Page(title string, parts []Part) [][]news.Quote {
 // An index outside parts gives no quotes.
 func PageOf(title string, parts []Part, want []int) [][]news.Quote {
 	out := make([][]news.Quote, len(want))
+	for i, found := range readPage(title, parts, want) {
+		for _, q := range found {
+			out[i] = append(out[i], q.News())
+		}
+	}
+	return out
+}
+
+// readPage is PageOf with the quotes' places in the text of their entry, which
+// is headline, blank line, body.
+func readPage(title string, parts []Part, want []int) [][]Quote {
+	out := make([][]Quote, len(want))
 	p := reader{parts: parts, known: make([]*digest, len(parts))}
 	p.title = digestOf(entryDoc(Part{Headline: title}))
 	order := make([]int, len(want))
@@ -52,7 +64,7 @@ type reader struct {
 }
 
 // entry returns the quotes of entry i.
-func (p *reader) entry(i int) []news.Quote {
+func (p *reader) entry(i int) []Quote {
 	d := entryDoc(p.parts[i])
 	if len(d.regs) == 0 {
 		return nil
@@ -65,12 +77,7 @@ func (p *reader) entry(i int) []news.Quote {
 		elder = append(elder, p.known[k])
 	}
 	d.elder = append(elder, p.title)
-	found := d.quotes(nil)
-	quotes := make([]news.Quote, len(found))
-	for k, q := range found {
-		quotes[k] = q.News()
-	}
-	return quotes
+	return d.quotes(nil)
 }
 
 // entryDoc takes one entry apart.

@@ -18,6 +18,8 @@ package quote
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pullquote/pullquote/bot/news"
 )
@@ -77,7 +79,7 @@ func (d *doc) quote(r int, verdicts []verdict) Quote {
 		SpeakerStart: -1, SpeakerEnd: -1,
 		Kind: news.Mixed, Confidence: news.Low, InHeadline: d.pars[reg.par].headline,
 	}
-	if v.own.has(wholeSentence) || v.alone || v.words >= 4 && !v.own.has(beforeNoun) && d.clause(q.Text) {
+	if v.own.has(wholeSentence) || v.alone || !v.own.has(beforeNoun) && d.clause(q.Text, v.words) {
 		q.Kind = news.Direct
 	}
 	if v.speaker < 0 {
@@ -98,9 +100,12 @@ func (d *doc) quote(r int, verdicts []verdict) Quote {
 }
 
 // clause reports whether text reads like a clause of its own: it opens with a
-// capital, or closes with a comma or stop.
-func (d *doc) clause(text string) bool {
-	return 'A' <= text[0] && text[0] <= 'Z' || strings.IndexByte(",.?!", text[len(text)-1]) >= 0
+// capital and closes with a mark, or has four words and either.
+func (d *doc) clause(text string, words int) bool {
+	r, _ := utf8.DecodeRuneInString(text)
+	opens := unicode.IsUpper(r)
+	closes := strings.IndexByte(",.?!", text[len(text)-1]) >= 0
+	return opens && closes || words >= 4 && (opens || closes)
 }
 
 // confidence says how sure the speaker is.

@@ -4,6 +4,10 @@ import (
 	"slices"
 )
 
+// maxNamesakes bounds how many people are compared to find the bearer of a
+// name.
+const maxNamesakes = 60
+
 func sortByStart(order []int32, ments []mention) {
 	slices.SortStableFunc(order, func(a, b int32) int {
 		if c := ments[a].from - ments[b].from; c != 0 {
@@ -56,7 +60,7 @@ func (d *doc) enter(m *mention) int32 {
 	last, first := d.word(d.lastOf(m)), d.word(m.name)
 	head, known := d.byLast[last]
 	if known {
-		for p := head; p >= 0; p = d.people[p].next {
+		for p, k := head, 0; p >= 0 && k < maxNamesakes; p, k = d.people[p].next, k+1 {
 			q := &d.people[p]
 			if q.first == first || q.first == "" {
 				if q.first == "" || len(d.nameText(m)) < len(q.full) && m.nameTo-m.name >= 2 {
@@ -95,7 +99,7 @@ func (d *doc) link(m *mention) int32 {
 	w := d.word(m.name)
 	if head, ok := d.byLast[w]; ok {
 		best := int32(-1)
-		for p := head; p >= 0; p = d.people[p].next {
+		for p, k := head, 0; p >= 0 && k < maxNamesakes; p, k = d.people[p].next, k+1 {
 			if m.gender != 0 && d.people[p].gender != 0 && m.gender != d.people[p].gender {
 				continue
 			}
@@ -114,7 +118,7 @@ func (d *doc) link(m *mention) int32 {
 				d.sawPerson(int32(p), m)
 				return int32(p)
 			}
-			if p > 400 {
+			if p > maxNamesakes {
 				break
 			}
 		}
@@ -142,6 +146,10 @@ type fact struct {
 // findFacts collects descriptions: before a name, after it between commas, and
 // before it with a comma.
 func (d *doc) findFacts() {
+	for i := range d.pars {
+		d.lineFact(&d.pars[i])
+	}
+	lines := len(d.facts)
 	for i := range d.ments {
 		m := &d.ments[i]
 		if m.kind != aName || m.person < 0 {
@@ -156,6 +164,32 @@ func (d *doc) findFacts() {
 		if n := d.apposedBefore(m); n >= 0 {
 			d.addFact(m.person, int32(i), d.ments[n].from, d.ments[n].to)
 		}
+	}
+	if lines > 0 {
+		slices.SortStableFunc(d.facts, func(a, b fact) int { return int(a.at - b.at) })
+	}
+}
+
+// lineFact adds what an attribution line says of the person it names, in
+// whatever words: – Ada Bell, third oar.
+func (d *doc) lineFact(p *par) {
+	if p.to-p.from < 4 || d.toks[p.from].p != '-' || p.last-p.sent != 1 {
+		return
+	}
+	n := d.toks[p.from+1].begins
+	if n < 0 || d.ments[n].kind != aName || d.ments[n].person < 0 || d.toks[d.ments[n].to].p != ',' {
+		return
+	}
+	to := p.to
+	for to > p.from && !d.toks[to-1].word() {
+		to--
+	}
+	from := d.ments[n].to + 1
+	if from < to && d.toks[from].cls&clDet != 0 {
+		from++
+	}
+	if from < to {
+		d.facts = append(d.facts, fact{person: d.ments[n].person, at: n, from: from, to: to, head: d.word(to - 1), section: p.section})
 	}
 }
 

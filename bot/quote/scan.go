@@ -51,7 +51,8 @@ type doc struct {
 	english bool
 	elder   []*digest   // older entries of the page, nearest first; nil for a lone text
 	said    []utterance // who spoke so far
-	named   []utterance // who is named as speaking anywhere
+	only    []int32     // by section of a live text: the only person who speaks, nobody or several
+	fuel    int         // steps left for the quote at hand
 }
 
 // A headKind says whether the first paragraph of a text is a headline.
@@ -75,6 +76,9 @@ func newDoc(text string, head headKind) *doc {
 		p := &d.pars[i]
 		first := len(d.regs)
 		d.regs = pair(text, int(p.start), int(p.end), int32(i), d.regs)
+		if len(d.regs) == first && i+1 < len(d.pars) && attributionLine(text[d.pars[i+1].start:d.pars[i+1].end]) && !attributionLine(text[p.start:p.end]) {
+			d.regs = append(d.regs, region{open: p.start, end: p.end, start: p.start, stop: p.end, par: int32(i), block: true})
+		}
 		d.tokenise(i, first)
 	}
 	d.headlines(head)

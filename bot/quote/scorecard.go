@@ -81,6 +81,7 @@ const (
 	nounAfterArticle
 	titlePlace
 	bylined
+	blockQuote
 	epithet
 	spoken
 	nFeatures
@@ -171,6 +172,7 @@ var scorecard = [nFeatures]struct {
 	wholeSentence:    {"capital first, stop last", 4, `"Nobody knows."`},
 	nounAfterArticle: {"after an article", -1, `the "Q"`},
 	titlePlace:       {"a title where titles stand", -6, `on <Meridian News>'s "Early Tide"`},
+	blockQuote:       {"a paragraph above an attribution line", 10, `Q / – Ada Bell, harbour master`},
 	bylined:          {"a title and its author", -30, `"Q," by Ada Bell`},
 	epithet:          {"what somebody is called", 8, `Bell called him "Captain Calm"`},
 	spoken:           {"speaks of I or we", 3, `"I don't know"`},
