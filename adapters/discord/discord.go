@@ -153,15 +153,6 @@ func baseURL(raw string) (string, error) {
 	return strings.TrimSuffix(u.Scheme+"://"+u.Host+u.EscapedPath(), "/"), nil
 }
 
-// sign adds the headers of every request.
-func (a *Adapter) sign(req *http.Request) {
-	req.Header.Set("Authorization", "Bot "+a.secret())
-	req.Header.Set("User-Agent", a.agent)
-	if req.Body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-}
-
 // isSnowflake reports whether s is an id of Discord's: a 64-bit number.
 func isSnowflake(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 64)

@@ -555,3 +555,15 @@ func TestInvite(t *testing.T) {
 		t.Errorf("InviteURL = %s\nwant        %s", got, want)
 	}
 }
+
+// BenchmarkSend is the whole way of a card to a server on loopback.
+func BenchmarkSend(b *testing.B) {
+	_, a := start(b)
+	n := 0
+	for b.Loop() {
+		n++
+		if _, err := a.Send(b.Context(), post(fmt.Sprint("k", n))); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

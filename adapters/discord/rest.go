@@ -41,29 +41,18 @@ type request struct {
 // message over a header they cannot read, hide the headers of a 429, and read
 // answers of any length.
 func (a *Adapter) call(ctx context.Context, r request) error {
-	if r.route != (route{}) {
-		if wait, global := a.limits.take(r.route, time.Now()); wait > 0 {
-			return &chat.SendError{Reason: chat.RateLimited, RetryAfter: wait, Global: global,
-				Err: fmt.Errorf("%s: held back: no request left for %v", r.what, wait.Round(time.Millisecond))}
-		}
-	}
-	var body io.Reader
-	if r.in != nil {
-		b, err := json.Marshal(r.in)
-		if err != nil {
-			return fail(chat.Rejected, r.what, err)
-		}
-		body = bytes.NewReader(b)
+	if err := a.reserve(r); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var wrote atomic.Bool
-	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), r.method, a.base+"/api/v10"+r.path, body)
+	req, err := a.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { wrote.Store(true) },
+	}), r)
 	if err != nil {
-		return fail(chat.Rejected, r.what, errors.New("the address cannot be written as a URL"))
+		return err
 	}
-	a.sign(req)
 	resp, err := a.client.Do(req)
 	if err != nil {
 		return a.broken(r, err, wrote.Load())
@@ -89,6 +78,43 @@ func (a *Adapter) call(ctx context.Context, r request) error {
 		return fail(chat.Unknown, r.what, fmt.Errorf("answer %d is not what it should be: %w", resp.StatusCode, err))
 	}
 	return nil
+}
+
+// reserve asks the rate limits for a request.
+func (a *Adapter) reserve(r request) error {
+	if r.route == (route{}) {
+		return nil
+	}
+	wait, global := a.limits.take(r.route, time.Now())
+	if wait == 0 {
+		return nil
+	}
+	return &chat.SendError{
+		Reason: chat.RateLimited, RetryAfter: wait, Global: global,
+		Err: fmt.Errorf("%s: held back: no request left for %v", r.what, wait.Round(time.Millisecond)),
+	}
+}
+
+// build makes the HTTP request, with the headers that all have.
+func (a *Adapter) build(ctx context.Context, r request) (*http.Request, error) {
+	var body io.Reader
+	if r.in != nil {
+		b, err := json.Marshal(r.in)
+		if err != nil {
+			return nil, fail(chat.Rejected, r.what, err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, a.base+"/api/v10"+r.path, body)
+	if err != nil {
+		return nil, fail(chat.Rejected, r.what, errors.New("the address cannot be written as a URL"))
+	}
+	req.Header.Set("Authorization", "Bot "+a.secret())
+	req.Header.Set("User-Agent", a.agent)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
 }
 
 // fail returns a SendError about what.

@@ -98,6 +98,7 @@ type Server struct {
 	mu       sync.Mutex
 	next     uint64
 	channels map[string]*channel
+	nonces   map[string]*Message // the newest of each; they hold for the author, in whatever channel
 	requests []Request
 	faults   []*Fault
 	revoked  bool
@@ -127,7 +128,6 @@ type channel struct {
 	parent   string // of a thread
 	deny     int64  // overwrite for the bot
 	messages []*Message
-	deleted  map[string]string // nonce → id of deleted messages
 	frozen   bool
 	posts    int
 	used     int       // of the rate limit
@@ -139,6 +139,7 @@ func New() *Server {
 	s := &Server{
 		token:    base64.RawStdEncoding.EncodeToString([]byte(BotID)) + ".Gtest0.loopback-only-not-a-real-token",
 		channels: map[string]*channel{},
+		nonces:   map[string]*Message{},
 		commands: map[string][]byte{},
 		sessions: map[string]*session{},
 		conns:    map[*connection]struct{}{},
@@ -192,7 +193,7 @@ func (s *Server) addChannel(id string, kind int, parent string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channels[id] = &channel{id: id, kind: kind, parent: parent, deleted: map[string]string{}}
+	s.channels[id] = &channel{id: id, kind: kind, parent: parent}
 }
 
 // RemoveChannel deletes a channel with all that is in it.
@@ -232,7 +233,6 @@ func (s *Server) Delete(channel, id string) {
 	}
 	for i, m := range c.messages {
 		if m.ID == id {
-			c.deleted[m.Nonce] = m.ID
 			c.messages = append(c.messages[:i], c.messages[i+1:]...)
 			return
 		}
@@ -359,7 +359,7 @@ func isSnowflake(s string) bool {
 	return err == nil && n > 1<<22 && s[0] != '0'
 }
 
-// listenAddr is the gateway's address.
+// gatewayURL is the gateway's address.
 func (s *Server) gatewayURL() string {
 	return "ws://" + s.http.Listener.Addr().(*net.TCPAddr).String()
 }

@@ -298,16 +298,12 @@ func (s *Server) create(c *channel, raw []byte) answer {
 	if bad != nil {
 		return refuse(bad)
 	}
-	if b.EnforceNonce && b.Nonce != "" && !s.noNonces {
-		if _, gone := c.deleted[b.Nonce]; gone {
+	if m := s.nonces[b.Nonce]; m != nil && b.EnforceNonce && !s.noNonces && time.Since(m.Sent) < NonceTime {
+		if c := s.channels[m.Channel]; c == nil || !slices.Contains(c.messages, m) {
 			return refuse(unknownMessage)
 		}
-		for _, m := range c.messages {
-			if m.Nonce == b.Nonce && time.Since(m.Sent) < NonceTime {
-				m.Repeats++
-				return ok(s.render(m))
-			}
-		}
+		m.Repeats++
+		return ok(s.render(m))
 	}
 	m := &Message{ID: s.newID(), Channel: c.id, Nonce: b.Nonce, Flags: b.Flags, Embeds: b.Embeds, Author: BotID, Sent: time.Now()}
 	if b.Components != nil {
@@ -315,6 +311,9 @@ func (s *Server) create(c *channel, raw []byte) answer {
 	}
 	c.messages = append(c.messages, m)
 	c.posts++
+	if m.Nonce != "" {
+		s.nonces[m.Nonce] = m
+	}
 	s.notify()
 	return ok(s.render(m))
 }
