@@ -50,7 +50,14 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 		}
 	})
 	slots := make(chan struct{}, maxAnswers)
+	var gate sync.Mutex // guards open; discordgo may speak for a second after the end
+	open := true
 	err := a.listen(inner, func(i *discordgo.Interaction) {
+		gate.Lock()
+		defer gate.Unlock()
+		if !open {
+			return
+		}
 		select {
 		case slots <- struct{}{}:
 		default:
@@ -67,6 +74,9 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 			err = cause
 		}
 	}
+	gate.Lock()
+	open = false
+	gate.Unlock()
 	stop(nil)
 	drain(&jobs)
 	return err

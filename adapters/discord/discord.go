@@ -13,6 +13,7 @@ package discord
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -201,7 +202,16 @@ type posted struct {
 	Author struct {
 		ID string `json:"id"`
 	} `json:"author"`
-	Embeds []*discordgo.MessageEmbed `json:"embeds"`
+	// Embeds is read only where it matters: an embed that we cannot read must
+	// not make a message disappear.
+	Embeds json.RawMessage `json:"embeds"`
+}
+
+// embeds returns what can be read of the message's embeds.
+func (m posted) embeds() []*discordgo.MessageEmbed {
+	var es []*discordgo.MessageEmbed
+	_ = json.Unmarshal(m.Embeds, &es)
+	return slices.DeleteFunc(es, func(e *discordgo.MessageEmbed) bool { return e == nil })
 }
 
 // compose returns the body that posts p.
@@ -241,10 +251,10 @@ const nonceTime = time.Minute
 
 // Send posts a card, with one request if p.Tried is zero. See [chat.Adapter].
 //
-// If p.Tried is set, the message of the earlier attempt is brought to p's card
-// where it shows another. If p.Tried is set and p is refused for a time-out or the like, the earlier
-// attempt may still have succeeded: the reason is then Unknown and never
-// Transient, and a caller should keep Tried.
+// If p.Tried is set and the earlier attempt's message shows another card than
+// p's, Send edits it. If p.Tried is set and this attempt surely failed, the
+// earlier one may still have succeeded: the reason is then Unknown and never
+// Transient. A caller keeps Tried until Send succeeds.
 func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error) {
 	what := "send to " + p.Channel.ID
 	if err := checkChannel(what, p.Channel); err != nil {
@@ -287,7 +297,7 @@ func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error)
 // the attempt that made it.
 func (a *Adapter) freshen(ctx context.Context, p chat.Post, m posted) (chat.MessageID, error) {
 	e := compose(p).Embeds[0]
-	if len(m.Embeds) == 1 && alike(m.Embeds[0], e) {
+	if es := m.embeds(); len(es) == 1 && look(es[0]) == look(e) {
 		return chat.MessageID(m.ID), nil
 	}
 	err := a.call(ctx, editing(p.Channel, m.ID, e))
@@ -304,12 +314,8 @@ func (a *Adapter) freshen(ctx context.Context, p chat.Post, m posted) (chat.Mess
 	return "", unsettled(err)
 }
 
-// alike reports whether two embeds show the same. Discord adds fields of its
-// own to what it was sent.
-func alike(x, y *discordgo.MessageEmbed) bool {
-	return x != nil && look(x) == look(y)
-}
-
+// look returns what people see of an embed, to compare it with another's:
+// Discord adds fields of its own to what it was sent.
 func look(e *discordgo.MessageEmbed) string {
 	parts := []string{e.Title, e.URL, e.Description}
 	if e.Author != nil {
@@ -453,8 +459,8 @@ func ours(m posted, self, key string) bool {
 	if m.Nonce == key {
 		return true
 	}
-	for _, e := range m.Embeds {
-		if e != nil && e.Author != nil && strings.HasSuffix(e.Author.URL, markDelimiter+key) {
+	for _, e := range m.embeds() {
+		if e.Author != nil && strings.HasSuffix(e.Author.URL, markDelimiter+key) {
 			return true
 		}
 	}

@@ -100,6 +100,24 @@ func TestSendTriedOld(t *testing.T) {
 	}
 }
 
+// Another program's message that we cannot read must not hide ours.
+func TestSendTriedAmongStrangers(t *testing.T) {
+	srv, a := start(t)
+	page := `[{"id":"1700000000000000002","author":{"id":"1"},"nonce":{"x":1},"embeds":[{"title":7}]},` +
+		`{"id":"1700000000000000003","author":{"id":"1600000000000000001"},"nonce":"delivery1","embeds":null},` +
+		`{"id":"1700000000000000004","author":{"id":"` + discordtest.BotID + `"},"nonce":"delivery1","embeds":[{"title":"Bridge closed"}]}]`
+	srv.Fail(discordtest.Fault{Method: "GET", Status: 200, Body: page})
+	srv.Fail(discordtest.Fault{Method: "PATCH", Status: 200, Body: `{}`})
+	p := post("delivery1")
+	p.Tried = time.Now().Add(-time.Hour)
+	if id, err := a.Send(t.Context(), p); err != nil || id != "1700000000000000004" {
+		t.Errorf("id %s, %v", id, err)
+	}
+	if n := srv.Posts(channelID); n != 0 {
+		t.Errorf("%d posts", n)
+	}
+}
+
 // The entry changed between the attempt whose outcome is unknown and the next.
 func TestSendTriedAndChanged(t *testing.T) {
 	for _, age := range []time.Duration{time.Second, time.Hour} {
