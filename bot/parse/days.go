@@ -108,21 +108,21 @@ func (d *document) dateRun(entries []news.Entry, clocks []clock, day time.Time, 
 	}
 }
 
-// ascending reports whether most times grow from one entry to the next.
+// ascending reports whether the clocks read better forwards than backwards:
+// the direction in which less time passes between the first and the last.
 func ascending(clocks []clock) bool {
-	up, down, last := 0, 0, -1
+	const day = 24 * 60
+	forwards, backwards, last := 0, 0, -1
 	for _, c := range clocks {
 		if c.len == 0 {
 			continue
 		}
 		now := c.h*60 + c.m
-		if last >= 0 && now > last {
-			up++
-		}
-		if last >= 0 && now < last {
-			down++
+		if last >= 0 {
+			forwards += (now - last + day) % day
+			backwards += (last - now + day) % day
 		}
 		last = now
 	}
-	return up > down
+	return forwards < backwards
 }

@@ -31,6 +31,15 @@ func parseFeed(d *document) (reading, error) {
 	text := withoutDeclaration(d.head)
 	feed, err := feedParser().Parse(strings.NewReader(text))
 	if err != nil {
+		// A bare "<" is the commonest flaw, and costs nothing but itself.
+		if fixed := bareLess.ReplaceAllString(text, "&lt;$1"); fixed != text {
+			if whole, again := feedParser().Parse(strings.NewReader(fixed)); again == nil {
+				feed, err = whole, nil
+			}
+			text = fixed
+		}
+	}
+	if err != nil {
 		if feed = d.salvage(text); feed == nil {
 			return r, refusal("is broken: " + fold(err.Error()))
 		}
@@ -229,38 +238,31 @@ func tombstones(exts ext.Extensions) map[string]time.Time {
 }
 
 // distinct makes ids name one entry each. An id that comes with several
-// addresses names none of the entries, and the address is added. At one
-// address it is one entry in several versions, of which the latest is kept, if
-// versions says that the format has such; in RSS, where a link may stand for a
-// missing guid, another headline is another entry.
+// addresses names none of the entries, and the address is added to all of
+// them, so that their order does not matter. At one address it is one entry in
+// several versions, of which the latest is kept, if versions says that the
+// format has such; in RSS, where a link may stand for a missing guid, other
+// headlines are other entries.
 func distinct(entries []news.Entry, versions bool) []news.Entry {
-	mixed := make(map[news.EntryID]bool)
-	first := make(map[news.EntryID]string, len(entries))
-	for i := range entries {
-		e := &entries[i]
-		if url, seen := first[e.Entry]; seen && url != e.URL {
-			mixed[e.Entry] = true
-		} else if !seen {
-			first[e.Entry] = e.URL
-		}
+	addresses, headlines := disagreement(entries, func(e *news.Entry) string { return e.URL }), map[news.EntryID]bool(nil)
+	if !versions {
+		headlines = disagreement(entries, func(e *news.Entry) string { return e.Headline })
 	}
 	at := make(map[news.EntryID]int, len(entries))
 	out := entries[:0]
 	for _, e := range entries {
-		if e.Entry == "" {
+		id := e.Entry
+		switch {
+		case id == "":
 			out = append(out, e)
 			continue
-		}
-		if mixed[e.Entry] && e.URL != "" {
+		case addresses[id] && e.URL != "":
 			e.Entry += " " + news.EntryID(e.URL)
-		}
-		i, taken := at[e.Entry]
-		if taken && !versions && e.Headline != out[i].Headline {
+		case headlines[id]:
 			hash, _ := hashID(&e)
 			e.Entry += " " + hash
-			i, taken = at[e.Entry]
 		}
-		if taken {
+		if i, taken := at[e.Entry]; taken {
 			if latest(&e).After(latest(&out[i])) {
 				out[i] = e
 			}
@@ -272,6 +274,22 @@ func distinct(entries []news.Entry, versions bool) []news.Entry {
 	return out
 }
 
+// disagreement returns the ids whose entries differ in what of returns.
+func disagreement(entries []news.Entry, of func(*news.Entry) string) map[news.EntryID]bool {
+	first := make(map[news.EntryID]string, len(entries))
+	differ := make(map[news.EntryID]bool)
+	for i := range entries {
+		e := &entries[i]
+		was, seen := first[e.Entry]
+		if !seen {
+			first[e.Entry] = of(e)
+		} else if was != of(e) {
+			differ[e.Entry] = true
+		}
+	}
+	return differ
+}
+
 func latest(e *news.Entry) time.Time {
 	if e.Updated.After(e.Published) {
 		return e.Updated
@@ -280,6 +298,7 @@ func latest(e *news.Entry) time.Time {
 }
 
 var (
+	bareLess  = regexp.MustCompile(`<([\s\d=<])`)
 	itemBlock = regexp.MustCompile(`(?is)<(item|entry)[\s>].*?</(item|entry)\s*>`)
 	rootTag   = regexp.MustCompile(`(?is)<([a-z]+:)?(rss|rdf|feed)\b[^>]*>`)
 )

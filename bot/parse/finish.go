@@ -50,7 +50,7 @@ func (d *document) tidy(e *news.Entry) {
 	e.URL = absolute(d.base, e.URL)
 	e.Author = clip(e.Author, 300)
 	e.Published, e.Updated = d.possible(e.Published), d.possible(e.Updated)
-	if !e.Updated.IsZero() && e.Updated.Before(e.Published) {
+	if !e.Updated.After(e.Published) {
 		e.Updated = time.Time{} // the Guardian stamps some a second early
 	}
 	media := e.Media[:0]
@@ -118,24 +118,33 @@ func newestFirst(entries []news.Entry) {
 // identify gives every entry an id of its own, and drops copies: the same
 // entry pinned on top, the same script twice.
 func identify(entries []news.Entry) []news.Entry {
-	at := make(map[news.EntryID]int, len(entries))
-	out := entries[:0]
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
 		if len(e.Entry) > maxID {
 			e.Entry = digestID("id-", string(e.Entry))
 		}
 		if e.Entry == "" {
-			e.Entry, e.IDKind = hashID(&e)
+			e.Entry, e.IDKind = hashID(e)
 		}
 		if e.IDKind == "" {
 			e.IDKind = news.IDExplicit
 		}
-		i, taken := at[e.Entry]
-		if taken && !sameEntry(&out[i], &e) {
-			e.Entry = digestID("text-", string(e.Entry)+" "+e.Body)
-			i, taken = at[e.Entry]
+	}
+	// Tickers do print "Goal!" twice a minute. Then the words join the hash of
+	// all of them, so that the next one does not rename the last.
+	twice := disagreement(entries, func(e *news.Entry) string {
+		if e.IDKind == news.IDExplicit {
+			return ""
 		}
-		if taken {
+		return e.Body
+	})
+	at := make(map[news.EntryID]int, len(entries))
+	out := entries[:0]
+	for _, e := range entries {
+		if twice[e.Entry] && e.IDKind != news.IDExplicit {
+			e.Entry = digestID("text-", string(e.Entry)+" "+e.Body)
+		}
+		if i, taken := at[e.Entry]; taken {
 			if e.Updated.After(out[i].Updated) {
 				out[i] = e
 			}
@@ -156,13 +165,6 @@ func identify(entries []news.Entry) []news.Entry {
 		}
 	}
 	return out
-}
-
-// sameEntry reports whether two entries with one id are one entry. An id of
-// the source's own is believed; a hash of time and headline is not, when the
-// words differ: tickers do print "Goal!" twice a minute.
-func sameEntry(a, b *news.Entry) bool {
-	return b.IDKind == news.IDExplicit || a.Body == b.Body
 }
 
 // seemsEnded reads the signs that are not flags. None is enough by itself but

@@ -159,6 +159,7 @@ func parseHeadingTime(d *document) (reading, error) {
 		}
 	}
 	day.date(d, r.Entries, clocks)
+	namedByFragment(&r)
 	p.describe(d, &r)
 	return r, nil
 }
@@ -207,6 +208,7 @@ func parseHeaded(d *document) (reading, error) {
 		return r, refusal("its headings have no times, and nothing says that it is live")
 	}
 	day.date(d, r.Entries, clocks)
+	namedByFragment(&r)
 	p.describe(d, &r)
 	return r, nil
 }

@@ -120,7 +120,7 @@ func smallNumber(id string) (int, bool) {
 		return 0, false
 	}
 	switch word {
-	case "", "p", "post", "entry", "update", "item", "block", "event", "live", "lb", "liveblog", "liveblog-post", "live-update", "live-post":
+	case "", "p", "post", "entry", "update", "item", "block", "event", "live", "lb", "liveblog", "liveblog-post", "live-update", "live-post", "h", "heading", "section", "toc":
 	default:
 		return 0, false
 	}

@@ -118,7 +118,7 @@ func recoverJSON(s string) ([]value, bool) {
 	if err == nil {
 		return values, true
 	}
-	if _, found := liveBlog(values); found {
+	if b, found := liveBlog(values); found && len(b.updates) > 0 {
 		return values, true
 	}
 	if strings.Contains(s, "&quot;") {
@@ -133,12 +133,12 @@ func recoverJSON(s string) ([]value, bool) {
 				break
 			}
 			list, _, _ := parseJSON(s[end:])
-			if _, found := liveBlog(list[:min(1, len(list))]); found {
+			if b, found := liveBlog(list[:min(1, len(list))]); found && len(b.updates) > 0 {
 				return list[:1], true
 			}
 		}
 	}
-	return values, false
+	return nil, false
 }
 
 // A blog is a LiveBlogPosting with what was found of it in several places.

@@ -140,23 +140,49 @@ func (m *merger) byHeadline(blocks []news.Entry, source string) {
 		ids = append(ids, string(blocks[i].Entry))
 	}
 	named := !positional(ids)
+	pair := make([]int, len(m.r.Entries)) // index of the block, or -1
+	taken := make([]bool, len(blocks))
 	for i := range m.r.Entries {
-		e := &m.r.Entries[i]
-		k := matchKey(e)
-		list := at[k]
-		if k == "" || len(list) == 0 {
+		pair[i] = -1
+		k := matchKey(&m.r.Entries[i])
+		if list := at[k]; k != "" && len(list) > 0 {
+			pair[i], taken[list[0]] = list[0], true
+			at[k] = list[1:]
+		}
+	}
+	if len(blocks) == len(pair) {
+		betweenNeighbours(pair, taken)
+	}
+	for i, j := range pair {
+		if j >= 0 {
+			m.take(&m.r.Entries[i], &blocks[j], source, named)
+		}
+	}
+}
+
+// betweenNeighbours pairs what no headline paired, where both lists are of one
+// length and a neighbour stands at the same place in both: a headline was
+// edited in one of them.
+func betweenNeighbours(pair []int, taken []bool) {
+	for i := range pair {
+		if pair[i] >= 0 || taken[i] {
 			continue
 		}
-		b := &blocks[list[0]]
-		at[k] = list[1:]
-		m.fill(e, b, source)
-		if e.Entry == "" && b.Entry != "" && named {
-			e.Entry = b.Entry
-			m.count["id"]++
-			if e.URL == "" {
-				e.URL = "#" + string(b.Entry)
-			}
+		if i > 0 && pair[i-1] == i-1 || i+1 < len(pair) && pair[i+1] == i+1 {
+			pair[i], taken[i] = i, true
 		}
+	}
+}
+
+func (m *merger) take(e, b *news.Entry, source string, named bool) {
+	m.fill(e, b, source)
+	if e.Entry != "" || b.Entry == "" || !named {
+		return
+	}
+	e.Entry = b.Entry
+	m.count["id"]++
+	if e.URL == "" {
+		e.URL = "#" + string(b.Entry)
 	}
 }
 

@@ -197,7 +197,7 @@ func (d *document) profileEntry(c *compiled, n *html.Node) (news.Entry, clock) {
 	if h := query(c.headline); h != nil {
 		e.Headline = oneLine(textOf(h))
 	}
-	if c.headline != nil || c.body != nil || c.drop != nil {
+	if c.headline != nil || c.body != nil || c.drop != nil || c.byline != nil {
 		d.profileBody(c, n, &e)
 	}
 	if b := query(c.byline); b != nil {
@@ -235,6 +235,9 @@ func (d *document) profileBody(c *compiled, n *html.Node, e *news.Entry) {
 		if roots = cascadia.QueryAll(n, c.body); len(roots) == 0 {
 			return
 		}
+	}
+	if p := take(n); c.headline == nil && p.heading != nil {
+		pr.omit[p.heading] = true
 	}
 	for _, root := range roots {
 		for ch := root.FirstChild; ch != nil; ch = ch.NextSibling {

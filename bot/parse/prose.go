@@ -28,7 +28,8 @@ type prose struct {
 	open   []special
 	author string
 	media  []news.Media
-	figure int // media before the innermost open figure
+	figure int // media before the last figure that opened
+	shown  int // 1 + length of b where it opened; 0 none
 	quoted int // length of b after the last block quote; 0 none
 }
 
@@ -73,7 +74,32 @@ func (p *prose) text() string {
 	if strings.IndexByte(s, '&') >= 0 && entity.MatchString(s) {
 		s = html.UnescapeString(s)
 	}
-	return strings.TrimSpace(dropMacros(s))
+	s = strings.TrimSpace(dropMacros(s))
+	if p.entry {
+		s = withoutInvitations(s)
+	}
+	return s
+}
+
+// withoutInvitations drops the paragraphs at the end of an entry that only
+// ask to do something with it.
+func withoutInvitations(s string) string {
+	for {
+		i := strings.LastIndexByte(s, '\n')
+		if !invitations[strings.ToLower(strings.Trim(s[i+1:], " •.…›»>"))] {
+			return s
+		}
+		s = strings.TrimSpace(s[:max(i, 0)])
+		if s == "" {
+			return s
+		}
+	}
+}
+
+var invitations = map[string]bool{
+	"share": true, "share this": true, "share this post": true, "share post": true, "tweet": true, "copy link": true, "link copied": true,
+	"read more": true, "permalink": true, "facebook": true, "twitter": true, "whatsapp": true, "email": true, "teilen": true,
+	"mehr lesen": true, "condividi": true, "partager": true, "compartir": true, "compartilhar": true, "back to top": true, "comments": true,
 }
 
 // node reads an element of a page and everything below it.
@@ -308,7 +334,7 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 	}
 	switch tag {
 	case "figure":
-		p.figure = len(p.media)
+		p.figure, p.shown = len(p.media), 1+len(p.b)
 	case "a":
 		if href := attr(attrs, "href"); href != "" {
 			for i := range p.open {
@@ -542,7 +568,7 @@ func (p *prose) attribution(s string) {
 // caption is not text. It may name whose picture it belongs to, or whose words
 // the block quote in the same figure are.
 func (p *prose) caption(s string) {
-	if p.quoted > 0 && p.quoted == len(p.b) && len(s) < 200 {
+	if p.shown > 0 && p.quoted >= p.shown && p.quoted == len(p.b) && len(s) < 200 {
 		p.gap = line
 		p.attribution(s)
 		p.quoted = len(p.b)
