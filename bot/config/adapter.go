@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"regexp"
@@ -84,7 +86,7 @@ func (b *builder) choosePlatform(item, v value) {
 		return // noted already
 	}
 	if v.absent() {
-		b.problem(item, "the adapter has no platform; write platform: %s", quoteList(platforms))
+		b.problem(item, "the adapter has no platform; write platform: %s", list(platforms, "or"))
 		return
 	}
 	b.oneOf(v, "", platforms)
@@ -186,7 +188,7 @@ func (t tokenReader) read(kind, preset, wrong, other string) Secret {
 		return Secret{}
 	}
 	if wrong != "" && strings.HasPrefix(text, wrong) {
-		t.problem(from, "%s holds %s, which begins with %s; the two may be swapped", origin, other, wrong)
+		t.problem(from, "%s holds %s, which begins with %q; the two may be swapped", origin, other, wrong)
 		return Secret{}
 	}
 	return NewSecret(text)
@@ -240,6 +242,10 @@ func (t tokenReader) fromFile(v value) (text, origin string) {
 	}
 	path := t.path(name)
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.problem(v, "there is no such file")
+		return "", ""
+	}
 	if err != nil {
 		t.problem(v, "the file cannot be read: %v", err)
 		return "", ""

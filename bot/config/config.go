@@ -177,7 +177,7 @@ func (b *builder) build(top value) {
 	b.limits(s["limits"])
 	adapters := b.adapters(s["adapters"])
 	b.sources(s["sources"], adapters)
-	if s["sources"].absent() {
+	if s["sources"].absent() && len(b.problems) == 0 {
 		b.problem(top, "there are no sources; add at least one under sources:")
 	}
 }

@@ -104,13 +104,14 @@ func (d *document) syntax(err error) {
 		}
 	}
 	if line >= 1 && line <= len(d.lines) {
-		message += hint(d.lines[line-1])
+		message += d.hint(line)
 	}
 	d.problemAt(line, max(column, 1), message)
 }
 
 // hint guesses what makes a line no YAML.
-func hint(line string) string {
+func (d *document) hint(n int) string {
+	line := d.lines[n-1]
 	switch {
 	case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
 		return "; indent with spaces, not with tabs"
@@ -118,9 +119,13 @@ func hint(line string) string {
 		return `; put text that begins with a sign in quotes: cron: "*/5 * * * *"`
 	case strings.Contains(afterColon(line), ": "):
 		return `; put text that holds ": " in quotes`
+	case n < len(d.lines) && indent(d.lines[n]) > indent(line) && strings.TrimSpace(afterColon(line)) != "":
+		return "; the line below it is indented further than it"
 	}
 	return ""
 }
+
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
 
 func afterColon(line string) string {
 	_, rest, _ := strings.Cut(line, ": ")
@@ -181,7 +186,7 @@ func (d *document) section(v value, what string, keys []string) map[string]value
 	}
 	m, ok := v.node.(*ast.MappingNode)
 	if !ok {
-		d.problem(v, "%s is written as keys and values; its keys are %s", what, quoteList(keys))
+		d.problem(v, "%s is written as keys and values; its keys are %s", what, list(keys, "and"))
 		return fields
 	}
 	seen := make(map[string]int) // the line of each key
@@ -195,7 +200,7 @@ func (d *document) field(kv *ast.MappingValueNode, what string, keys []string, f
 	at := d.at(kv.Key)
 	key, ok := kv.Key.(*ast.StringNode)
 	if !ok {
-		d.problem(at, "this is no key of %s; its keys are %s", what, quoteList(keys))
+		d.problem(at, "this is no key of %s; its keys are %s", what, list(keys, "and"))
 		return
 	}
 	name := key.Value
@@ -215,15 +220,28 @@ func (d *document) field(kv *ast.MappingValueNode, what string, keys []string, f
 func (d *document) unknown(key, v value, name, what string, keys []string) {
 	if slices.Contains([]string{"token", "bot_token", "app_token", "password", "secret"}, name) {
 		v.line, v.column = key.line, key.column+len(name)+1
-		d.hidden(v, "tokens are not written in this file; use %s_env for the name of an environment variable, "+
-			"or %s_file for the path of a file", name, name)
+		d.hidden(v, "tokens are not written in this file%s", tokenKeys(keys))
 		return
 	}
 	like := suggest(name, keys)
 	if like == "" {
-		like = "; its keys are " + quoteList(keys)
+		like = "; its keys are " + list(keys, "and")
 	}
 	d.problem(key, "%s has no key %.40q%s", what, name, like)
+}
+
+// tokenKeys says how a token is named instead.
+func tokenKeys(keys []string) string {
+	var env []string
+	for _, k := range keys {
+		if strings.HasSuffix(k, "_env") {
+			env = append(env, k)
+		}
+	}
+	if len(env) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; write %s with the name of an environment variable, or the same with _file and the path of a file", list(env, "or"))
 }
 
 // list reads a sequence. It returns nil if v is absent or no list, which is
@@ -265,6 +283,11 @@ func (d *document) text(v value) (s string, ok bool) {
 		s = strings.TrimSpace(n.Value.Value)
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		s = n.GetToken().Value // 007 stays 007
+	case *ast.MappingNode:
+		if s, ok = joined(n); !ok {
+			d.problem(v, "a single value belongs here%s", spaceHint(n))
+			return "", false
+		}
 	default:
 		d.problem(v, "a single value belongs here")
 		return "", false
@@ -278,6 +301,33 @@ func (d *document) text(v value) (s string, ok bool) {
 		return "", false
 	}
 	return s, true
+}
+
+// joined returns the text that the YAML library splits although it is one: it
+// takes console:terminal for a key and a value where it stands in a list
+// within braces.
+func joined(n *ast.MappingNode) (s string, ok bool) {
+	if len(n.Values) != 1 || n.GetToken().Type == token.MappingStartType {
+		return "", false
+	}
+	key, ok := n.Values[0].Key.(*ast.StringNode)
+	if !ok || key.Token.Type != token.StringType {
+		return "", false
+	}
+	from, to := key.Token.Position, n.Values[0].Value.GetToken()
+	if _, ok := n.Values[0].Value.(ast.ScalarNode); !ok || from.Line != to.Position.Line ||
+		from.Column+utf8.RuneCountInString(key.Value)+1 != to.Position.Column {
+		return "", false
+	}
+	return key.Value + ":" + to.Value, true
+}
+
+// spaceHint says what to do about "slack: C024BE91L".
+func spaceHint(n *ast.MappingNode) string {
+	if len(n.Values) != 1 {
+		return ""
+	}
+	return "; leave out the space after the colon, or put the text in quotes"
 }
 
 // textOf reads a scalar, or returns def if it is absent or empty.
@@ -296,7 +346,7 @@ func (d *document) oneOf(v value, def string, choices []string) string {
 	}
 	like := suggest(s, choices)
 	if like == "" {
-		like = "; write " + quoteList(choices)
+		like = "; write " + list(choices, "or")
 	}
 	d.problem(v, "%.40q is not known here%s", s, like)
 	return def

@@ -171,11 +171,11 @@ func distance(a, b string) int {
 	return row[len(y)]
 }
 
-// quoteList writes choices as they would be typed: a, b or c.
-func quoteList(choices []string) string {
-	if len(choices) == 1 {
-		return choices[0]
+// list writes words as in a sentence: a, b or c.
+func list(words []string, conjunction string) string {
+	if len(words) == 1 {
+		return words[0]
 	}
-	last := len(choices) - 1
-	return strings.Join(choices[:last], ", ") + " or " + choices[last]
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }

@@ -79,7 +79,7 @@ func (b *builder) address(item, v value, private bool) string {
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil:
+	case err != nil || strings.ContainsAny(text, " \\<>\""):
 		b.problem(v, "this is no URL; it begins with https:// and has no spaces in it")
 	case u.Scheme == "" && !strings.HasPrefix(text, "/"):
 		b.problem(v, "the url needs https:// or http:// before it")
@@ -158,7 +158,11 @@ func (b *builder) zone(v value) string {
 	name := b.textOf(v, "UTC")
 	// Local is the machine's, which changes with the machine.
 	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
-		b.problem(v, "%.60q is no time zone; write a name such as Europe/London%s", name, suggest(name, commonZones))
+		like := suggest(name, commonZones)
+		if like == "" {
+			like = "; write a name such as Europe/London"
+		}
+		b.problem(v, "%.60q is no time zone%s", name, like)
 	}
 	return "CRON_TZ=" + name + " "
 }
