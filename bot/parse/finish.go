@@ -55,6 +55,9 @@ func (d *document) tidy(e *news.Entry) {
 	}
 	media := e.Media[:0]
 	for _, m := range e.Media {
+		if name := credit(m.Credit); name != "" {
+			m.Credit = name // "Photograph: Tom Reed"
+		}
 		if m.URL = absolute(d.base, m.URL); m.URL != "" && len(media) < maxMedia {
 			media = append(media, m)
 		}
