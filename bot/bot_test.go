@@ -327,8 +327,7 @@ func TestLifeOfAnEntry(t *testing.T) {
 		before := len(w.room.calls())
 		w.mustRun(func() { pass(time.Minute) })
 		if n := len(w.room.calls()); n != before {
-			t := w.t
-			t.Errorf("the second run made %d calls: %v", n-before, w.room.calls()[before:])
+			w.t.Errorf("the second run made %d calls: %v", n-before, w.room.calls()[before:])
 		}
 	})
 }
@@ -665,6 +664,7 @@ func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 
 func TestOnce(t *testing.T) {
 	story(t, func(w *world) {
+		t := w.t
 		w.web.show("harbour", "e1 First")
 		st, err := bolt.Open(w.path, bolt.Options{})
 		if err != nil {

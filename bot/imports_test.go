@@ -41,7 +41,7 @@ var doors = map[string][]string{
 // rooms says where a third-party module may be used.
 var rooms = map[string][]string{
 	"github.com/slack-go/slack":        {"adapters/slack"},
-	"github.com/bwmarrin/discordgo":    {"adapters/discord"},
+	"github.com/bwmarrin/discordgo":    {"adapters/discord", "adapters/discord/discordtest"},
 	"github.com/gorilla/websocket":     {"adapters/slack", "adapters/discord", "adapters/slack/slacktest", "adapters/discord/discordtest"},
 	"go.etcd.io/bbolt":                 {"store/bolt"},
 	"github.com/robfig/cron/v3":        {"bot"},
@@ -57,6 +57,7 @@ var rooms = map[string][]string{
 	"github.com/clipperhouse/uax29/v2": {"adapters/slack", "adapters/discord", "adapters/console"},
 	"golang.org/x/time/rate":           {"bot", "adapters/slack", "adapters/discord"},
 	"golang.org/x/sync":                {"bot", "bot/fetch", "bot/cli"},
+	"golang.org/x/net/idna":            {"adapters/discord", "bot/fetch"},
 	"golang.org/x/text":                {"bot/parse", "adapters/console"},
 }
 
