@@ -69,7 +69,6 @@ type Message struct {
 	// Mentions are the users, roles and groups that it notifies.
 	Mentions []string
 	Links    []Link
-	Silent   bool // nobody is notified; false where the platform cannot
 }
 
 // A Link is a live link of a message.

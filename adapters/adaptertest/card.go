@@ -88,8 +88,10 @@ func long() map[string]chat.Card {
 		"quote":          with(func(c *chat.Card) { c.Quotes[0].Text = words(40_000) }),
 		"quote of emoji": with(func(c *chat.Card) { c.Quotes[0].Text = strings.Repeat(family, 3_000) }),
 		"speaker":        with(func(c *chat.Card) { c.Quotes[0].Speaker, c.Quotes[0].Role = words(5_000), words(5_000) }),
-		"picture":        with(func(c *chat.Card) { c.Image = chat.Image{URL: "https://news.example/7.png", Alt: words(9_000), Credit: words(9_000)} }),
-		"address":        with(func(c *chat.Card) { c.URL = "https://news.example/" + strings.Repeat("x", 9_000) }),
+		"picture": with(func(c *chat.Card) {
+			c.Image = chat.Image{URL: "https://news.example/7.png", Alt: words(9_000), Credit: words(9_000)}
+		}),
+		"address": with(func(c *chat.Card) { c.URL = "https://news.example/" + strings.Repeat("x", 9_000) }),
 		"picture's address": with(func(c *chat.Card) {
 			c.Image.URL = "https://news.example/" + strings.Repeat("x", 9_000) + ".png"
 		}),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,13 +134,14 @@ func servePresses(t *testing.T, p *Platform) {
 }
 
 func serveIsInert(t *testing.T, p *Platform) {
-	next := ""
+	var text atomic.Value // string: what the handler says
 	p.serve(t, func(context.Context, chat.Command) (chat.Reply, error) {
+		next, _ := text.Load().(string)
 		c := hostileCard(next)
 		return chat.Reply{Title: next, Text: next, Items: []chat.Card{c, c}, Note: next, Buttons: []chat.Button{{Label: next, Action: "a"}}}, nil
 	})
 	for _, h := range hostile {
-		next = h.text // the handler runs between invoke's call and return only
+		text.Store(h.text)
 		a := p.invoke(t, "quotes", "")
 		t.Run(h.name, func(t *testing.T) {
 			inert(t, a.Text, a.Mentions, a.Links)
@@ -147,7 +149,7 @@ func serveIsInert(t *testing.T, p *Platform) {
 		})
 	}
 	for name, c := range long() {
-		next = c.Headline
+		text.Store(c.Headline)
 		if a := p.invoke(t, "quotes", ""); readable(a.Text) == "" {
 			t.Errorf("%s: no answer", name)
 		}
