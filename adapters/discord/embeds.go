@@ -201,7 +201,7 @@ func (p *page) text(s string, struck bool) {
 func (p *page) quotes(qs []chat.Quote, struck bool) {
 	for i, q := range qs {
 		if i == maxQuotes {
-			p.line(fmt.Sprintf("-# and %d more", len(qs)-i))
+			p.line(fmt.Sprintf("-# "+ellipsis+" and %d more", len(qs)-i))
 			return
 		}
 		pt := part{text: clean(q.Text), prefix: "> ", tail: attribution(q, struck)}

@@ -80,6 +80,8 @@ type Fault struct {
 	Times   int    // how many requests; 0 is one, -1 all
 	// Accept lets the request take effect before the fault.
 	Accept bool
+	// Begun, if not nil, is closed when the first request meets the fault.
+	Begun chan<- struct{}
 	// Hold delays the answer until it is closed or the client gives up.
 	Hold <-chan struct{}
 	// Drop breaks the connection instead of answering; with Half set, in the

@@ -117,6 +117,10 @@ func (s *Server) fault(r Request) *Fault {
 			(f.Channel != "" && !strings.HasPrefix(r.Path+"/", "/channels/"+f.Channel+"/")) {
 			continue
 		}
+		if f.Begun != nil {
+			close(f.Begun)
+			f.Begun = nil
+		}
 		if f.Times > 0 {
 			if f.Times--; f.Times == 0 {
 				s.faults = slices.Delete(s.faults, i, i+1)
