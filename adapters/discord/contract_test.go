@@ -29,7 +29,7 @@ func TestContract(t *testing.T) {
 					if !m.Webhook {
 						p := read(m.Embeds)
 						out = append(out, adaptertest.Message{ID: chat.MessageID(m.ID), Text: p.text.String(),
-							Mentions: p.mentions, Links: p.links, Silent: m.Flags&silent != 0})
+							Mentions: p.mentions, Links: p.links})
 					}
 				}
 				return out
