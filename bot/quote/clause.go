@@ -3,6 +3,24 @@ package quote
 // maxClause is how many tokens a search within a sentence may cross.
 const maxClause = 60
 
+// phrasal reports whether the verb at v and the word after it report speech
+// together: shot back, went on, chimed in.
+func (d *doc) phrasal(v int32) bool {
+	if v+1 >= int32(len(d.toks)) || !d.toks[v+1].word() {
+		return false
+	}
+	switch d.word(v + 1) {
+	case "back", "on", "in", "out", "up", "it":
+	default:
+		return false
+	}
+	switch d.word(v) {
+	case "shot", "hit", "fired", "snapped", "clapped", "fought", "went", "goes", "carried", "chimed", "cut", "hits", "fires", "shoots", "called", "cried", "blurted", "spoke", "piped", "put", "puts", "wrote", "broke", "butted", "came":
+		return true
+	}
+	return false
+}
+
 // maxSubjects bounds how often one quote may ask for a subject. Sentences that
 // people wrote need fewer than ten.
 const maxSubjects = 200

@@ -621,11 +621,15 @@ func (d *doc) findName(m *mention, p *par) bool {
 		m.gender = 0
 		return false // ends with a role: Rochdale MP
 	}
-	if start > a && d.toks[start-1].cls&clRole != 0 && d.word(start) == "of" {
+	if start > a && d.toks[start-1].cls&(clRole|clGroup) != 0 && d.particle(start) {
 		start = d.firstNameAfter(start, m.to)
 		if start >= m.to {
-			m.head = a
-			m.kind = aRole
+			m.gender, m.head = 0, a
+			for i := a; i < m.to && !d.particle(i); i++ {
+				m.head = i
+			}
+			m.kind = d.kindOf(m)
+			m.plural = m.kind == aGroup
 			return true
 		}
 	}

@@ -130,6 +130,36 @@ func (d *doc) rolesOf(p int32) []described {
 	return out
 }
 
+// meetElders takes the gender of people whom this entry only calls by their
+// last names from older entries.
+func (d *doc) meetElders() {
+	if d.elder == nil {
+		return
+	}
+	for i := range d.people {
+		p := &d.people[i]
+		if p.gender != 0 || p.first != "" {
+			continue
+		}
+		if a := d.elderOf(p); a != nil {
+			p.gender = a.gender
+		}
+	}
+}
+
+// elderOf returns who bears the last name of p in the nearest older entry that
+// has one, nil if none.
+func (d *doc) elderOf(p *person) *acquaintance {
+	for _, g := range d.elder {
+		for i := range g.people {
+			if a := &g.people[i]; a.last == p.last {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
 // elderName returns the full name and a description of p from the nearest
 // older entry that has them, "" if none has.
 func (d *doc) elderName(p *person) (full, role string) {

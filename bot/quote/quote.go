@@ -59,6 +59,7 @@ func (d *doc) quotes(explain func(int32, []candidate)) []Quote {
 	if d.english {
 		d.findMentions()
 		d.findFacts()
+		d.meetElders()
 	}
 	verdicts := d.attribute(explain)
 	d.findNamed(verdicts)
@@ -68,7 +69,38 @@ func (d *doc) quotes(explain func(int32, []candidate)) []Quote {
 			out = append(out, d.quote(r, verdicts))
 		}
 	}
+	d.repeated(out)
 	return out
+}
+
+// repeated gives a headline quote whose speaker is not sure the speaker of the
+// same words in its section.
+func (d *doc) repeated(quotes []Quote) {
+	for i := range quotes {
+		h := &quotes[i]
+		if !h.InHeadline || h.Confidence == news.High {
+			continue
+		}
+		for k := i + 1; k < len(quotes) && !quotes[k].InHeadline; k++ {
+			q := &quotes[k]
+			if q.Speaker != "" && containsFold(q.Text, h.Text) {
+				h.Speaker, h.Role, h.Confidence = q.Speaker, q.Role, q.Confidence
+				h.SpeakerStart, h.SpeakerEnd, h.Cue = q.SpeakerStart, q.SpeakerEnd, q.Cue
+				break
+			}
+		}
+	}
+}
+
+// containsFold reports whether part stands in text, edge marks and the case of
+// its first letter aside.
+func containsFold(text, part string) bool {
+	part = strings.TrimRight(part, ".,!?…")
+	if strings.Contains(text, part) {
+		return true
+	}
+	_, n := utf8.DecodeRuneInString(part)
+	return len(part) > 12 && strings.Contains(text, part[n:])
 }
 
 // quote returns the accepted region r as a Quote.

@@ -430,8 +430,13 @@ func scoreFile(t *testing.T, path string, minWords int) figures {
 		pred[d.ID] = asGold(d.Text, Extract(d.Text))
 	}
 	writePredictions(t, filepath.Base(path), docs, pred)
+	return scoreSet(docs, pred, minWords, reporter(t))
+}
+
+// reporter returns a function that logs the misses asked for with -misses.
+func reporter(t *testing.T) func(kind string, d *goldDoc, g, p *goldQuote) {
 	shown, skipped := 0, 0
-	f := scoreSet(docs, pred, minWords, func(kind string, d *goldDoc, g, p *goldQuote) {
+	return func(kind string, d *goldDoc, g, p *goldQuote) {
 		if shown >= *misses || *kindOf != "" && *kindOf != kind {
 			return
 		}
@@ -441,8 +446,7 @@ func scoreFile(t *testing.T, path string, minWords int) figures {
 		}
 		shown++
 		t.Log(describeMiss(kind, d, g, p))
-	})
-	return f
+	}
 }
 
 func writePredictions(t *testing.T, name string, docs []goldDoc, pred map[string][]goldQuote) {
