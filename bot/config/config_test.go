@@ -411,7 +411,7 @@ func FuzzParse(f *testing.F) {
 		if !errors.As(err, &e) || len(e.Problems) == 0 {
 			t.Fatalf("got %T %v", err, err)
 		}
-		lines := strings.Count(string(data), "\n") + 1
+		lines := strings.Count(string(data), "\n") + strings.Count(string(data), "\r") + 1
 		for _, p := range e.Problems {
 			if p.Line < 0 || p.Line > lines || p.Message == "" || strings.Contains(p.Message, "CANARY") {
 				t.Errorf("%d lines, problem %+v", lines, p)

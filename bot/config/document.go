@@ -57,6 +57,7 @@ func parseDocument(name string, data []byte) (*document, value) {
 		d.problemAt(0, 0, "the file is not UTF-8 text; save it as UTF-8")
 		return d, value{}
 	}
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) // all three end a line
 	d.lines = strings.Split(text, "\n")
 	tokens := lexer.Tokenize(text)
 	if !d.checkDepth(tokens) {

@@ -74,7 +74,7 @@ func (d *document) problemAt(line, column int, message string) {
 	}
 	p := Problem{File: d.name, Line: line, Column: column, Message: maskTokens(message)}
 	if line >= 1 && line <= len(d.lines) {
-		p.Text = clip(maskLine(strings.TrimSuffix(d.lines[line-1], "\r")))
+		p.Text = clip(maskLine(d.lines[line-1]))
 	}
 	d.problems = append(d.problems, p)
 }

@@ -168,6 +168,7 @@ func (x *exchange) judge(cur news.Cursor) (*exchange, error) {
 		Gone:       x.resp.StatusCode == http.StatusGone,
 		Err:        x.describe(errors.New(statusText(x.resp.StatusCode))),
 	}
+	x.timer.Reset(drainTime) // the page that goes with it is not worth the wait
 	x.close()
 	return nil, err
 }
@@ -181,8 +182,11 @@ func statusText(code int) string {
 	return fmt.Sprintf("%d %s", code, text)
 }
 
-// drainLimit is how much of a body nobody wants is read to keep its connection.
-const drainLimit = 64 << 10
+// Of a body that nobody wants this much is read, to keep its connection.
+const (
+	drainLimit = 64 << 10
+	drainTime  = time.Second
+)
 
 // drain ends the answer at hand and gives the host's slot back.
 func (x *exchange) drain() {

@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +11,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,6 +255,52 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
+func TestHTTP2(t *testing.T) {
+	var conns atomic.Int32
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			t.Errorf("asked over %s", r.Proto)
+		}
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("Etag", `"a"`)
+		io.WriteString(w, feed)
+		if r.URL.Path == "/endless" {
+			for r.Context().Err() == nil {
+				io.WriteString(w, feed)
+			}
+		}
+	}))
+	site.EnableHTTP2 = true
+	site.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	site.StartTLS()
+	t.Cleanup(site.Close)
+	c := newClient(t, Options{MaxBody: 1 << 20})
+	c.private.TLSClientConfig = site.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	c.private.TLSClientConfig.NextProtos = nil
+	snap, err := c.Fetch(t.Context(), sourceAt(site.URL), news.Cursor{})
+	if err != nil || len(snap.Entries) != 2 {
+		t.Fatalf("%+v, %v", snap, err)
+	}
+	for range 20 {
+		if snap, err = c.Fetch(t.Context(), sourceAt(site.URL), snap.Cursor); err != nil || !snap.Unchanged {
+			t.Fatalf("%+v, %v", snap, err)
+		}
+		if _, err := c.Fetch(t.Context(), sourceAt(site.URL+"/endless"), news.Cursor{}); err == nil || !strings.Contains(err.Error(), "larger than 1 MiB") {
+			t.Fatalf("a body without end: %v", err)
+		}
+	}
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections; want 1", n)
+	}
+}
+
 func TestPerHostLimit(t *testing.T) {
 	const limit, readings = 3, 12
 	var now, most atomic.Int32
@@ -407,6 +457,10 @@ func TestSlowSources(t *testing.T) {
 				wait(r, 2*time.Millisecond)
 			}
 		}, "", defaultTimeout},
+		{"an error page that never ends", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			trickle(w, r, page, time.Second)
+		}, "404 Not Found", drainTime},
 		{"each redirect takes its time", func(w http.ResponseWriter, r *http.Request) {
 			wait(r, 9*time.Second)
 			http.Redirect(w, r, r.URL.Path+"x", http.StatusFound)
@@ -509,6 +563,32 @@ func TestErrorsAreStable(t *testing.T) {
 				t.Errorf("got %q; want %q and no secret", first, tc.want)
 			}
 		})
+	}
+}
+
+func TestCauses(t *testing.T) {
+	expired := x509.CertificateInvalidError{Reason: x509.Expired, Detail: "current time 2026-01-05T10:05:00Z is after …", Cert: &x509.Certificate{
+		NotBefore: time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC),
+	}}
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 80}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	slow := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: os.ErrDeadlineExceeded}
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{&tls.CertificateVerificationError{Err: expired}, "its certificate is valid from 2025-01-01 to 2025-12-31 only: it has expired, or this machine's clock is wrong"},
+		{refused, "dial: " + refused.Err.Error()},
+		{slow, "dial: timed out"},
+		{&net.OpError{Op: "dial", Err: &net.DNSError{Name: "news.example", Server: "192.0.2.53:53", IsNotFound: true}}, "no such host"},
+		{&net.DNSError{Server: "192.0.2.53:53", IsTimeout: true}, "the name server did not answer in time"},
+		{&net.DNSError{Server: "192.0.2.53:53", Err: "server misbehaving"}, "the name server could not be asked"},
+		{&net.OpError{Op: "dial", Err: errAddress}, errAddress.Error()},
+		{context.Canceled, "interrupted"},
+		{errors.New("something else"), "something else"},
+	} {
+		if got := cause(tc.err); got != tc.want {
+			t.Errorf("%v: %q; want %q", tc.err, got, tc.want)
+		}
 	}
 }
 
