@@ -35,7 +35,7 @@ func TestContract(t *testing.T) {
 				return out
 			},
 			Requests:   func() int { return len(srv.Requests()) },
-			Fail:       func(f adaptertest.Fault) <-chan struct{} { return fail1(srv, f) },
+			Fail:       func(f adaptertest.Fault) <-chan struct{} { return misbehave(srv, f) },
 			Secrets:    []string{srv.Token()},
 			Missing:    "1999999999999999999",
 			Recognises: true,
@@ -45,8 +45,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// fail1 makes the next request meet a fault of the contract.
-func fail1(srv *discordtest.Server, f adaptertest.Fault) <-chan struct{} {
+// misbehave makes the next request meet a fault of the contract.
+func misbehave(srv *discordtest.Server, f adaptertest.Fault) <-chan struct{} {
 	var d discordtest.Fault
 	switch f {
 	case adaptertest.Unauthorized:
