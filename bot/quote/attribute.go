@@ -172,9 +172,24 @@ func (a *attributor) describe(c *candidate) {
 func (a *attributor) gather(r int32) {
 	a.after(r)
 	a.below(r)
-	stop := a.before(r)
-	a.continued(r, stop)
+	tail := a.hasTail()
+	said := a.before(r)
+	if tail {
+		return // its own sentence says who speaks
+	}
+	a.continued(r, said)
 	a.introduced(r)
+}
+
+// hasTail reports whether what follows the quote names its speaker.
+func (a *attributor) hasTail() bool {
+	for i := range a.cands {
+		c := &a.cands[i]
+		if c.has(tailVerbName) || c.has(tailNameVerb) || c.has(tailAccording) || c.has(tailDash) {
+			return true
+		}
+	}
+	return false
 }
 
 // after looks at what follows the quote in its sentence.

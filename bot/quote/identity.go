@@ -375,21 +375,29 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 		if sentence-s > 8 || likely >= 0 && d.toks[d.ments[likely].from].sent-s > 2 || d.pars[d.sents[s].par].section != section {
 			break
 		}
+		again := int32(-1) // the same pronoun before
 		for i := lo; i < hi; i++ {
 			if !d.fits(i, m.gender) {
 				continue
 			}
 			if d.subjectLike(i) {
-				if d.genderOf(i) == m.gender {
+				switch {
+				case d.ments[i].kind == aPronoun:
+					if again < 0 {
+						again = i
+					}
+				case d.genderOf(i) == m.gender:
 					return d.antecedentOf(i, depth)
-				}
-				if likely < 0 {
+				case likely < 0:
 					likely = i
 				}
 			}
 			if weak < 0 && d.ments[i].kind != aPronoun {
 				weak = i
 			}
+		}
+		if again >= 0 && likely < 0 {
+			return d.antecedentOf(again, depth)
 		}
 		hi = lo
 	}

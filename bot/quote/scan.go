@@ -225,14 +225,15 @@ func tailFollows(text string) bool {
 		}
 		w := strings.TrimSuffix(text[:end], ".")
 		c := classOf(w)
-		if n > 0 && c&clSay != 0 && w[0] >= 'a' {
+		rest := strings.TrimLeft(text[end:], " ")
+		if n > 0 && w[0] >= 'a' && (c&clSay != 0 || c&anyVerb != 0 && (strings.HasPrefix(rest, "back") || strings.HasPrefix(rest, "in."))) {
 			return true
 		}
 		first, _ := utf8.DecodeRuneInString(w)
 		if n > 0 && !unicode.IsUpper(first) && c&(clRole|clAdv|clOrg) == 0 {
 			return false
 		}
-		text = strings.TrimLeft(text[end:], " ")
+		text = rest
 	}
 	return false
 }
