@@ -47,6 +47,39 @@ func Alternates(doc Document) []string {
 	return list
 }
 
+// Next returns the address where the entries before those of doc are to be
+// had: the target of rel=next or of a "load more" link, the next page of an
+// interface that names it. "" if the document names none; a link back to the
+// document itself is none.
+func Next(doc Document) string {
+	d := newDocument(doc)
+	if d.head == "" || len(doc.Body) > maxBody {
+		return ""
+	}
+	ref := ""
+	if v, ok := d.json(); ok {
+		ref = v.first("next_url").str()
+		if older := v.get("pagination", "older").str(); older != "" {
+			ref = older
+			if page := parseBase(v.first("canonicalUrl", "webURL").str()); page != nil && d.base == nil {
+				d.base = page
+			}
+		}
+		if next := v.get("_links", "next", "href").str(); next != "" {
+			ref = next
+		}
+	} else if d.isMarkup() {
+		if p, err := d.html(); err == nil {
+			ref = p.older
+		}
+	}
+	next := absolute(d.base, ref)
+	if next == doc.URL {
+		return ""
+	}
+	return next
+}
+
 func isFeedType(kind string) bool {
 	kind, _, _ = strings.Cut(kind, ";")
 	switch strings.TrimSpace(kind) {

@@ -3,6 +3,7 @@ package parse
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,11 +30,12 @@ func sniffAtom(d *document) bool {
 func parseFeed(d *document) (reading, error) {
 	r := reading{understood: true, feed: true}
 	text := withoutDeclaration(d.head)
-	feed, err := feedParser().Parse(strings.NewReader(text))
+	parser, extra := feedParser()
+	feed, err := parser.Parse(strings.NewReader(text))
 	if err != nil {
 		// A bare "<" is the commonest flaw, and costs nothing but itself.
 		if fixed := bareLess.ReplaceAllString(text, "&lt;$1"); fixed != text {
-			if whole, again := feedParser().Parse(strings.NewReader(fixed)); again == nil {
+			if whole, again := parser.Parse(strings.NewReader(fixed)); again == nil {
 				feed, err = whole, nil
 			}
 			text = fixed
@@ -45,6 +47,7 @@ func parseFeed(d *document) (reading, error) {
 		}
 	}
 	r.Title, r.Window = feed.Title, true
+	r.Wait = timeToLive(extra.ttl)
 	r.URL = feed.Link
 	if d.base == nil {
 		d.base = parseBase(feed.Link)
@@ -77,20 +80,24 @@ func parseFeed(d *document) (reading, error) {
 // feedParser returns gofeed's parser with one habit taken off: its translator
 // parses the HTML of every item to find a picture, which reading the text
 // finds anyway.
-func feedParser() *gofeed.Parser {
-	p := gofeed.NewParser()
-	p.RSSTranslator = thrifty{}
-	return p
+func feedParser() (*gofeed.Parser, *thrifty) {
+	p, t := gofeed.NewParser(), &thrifty{}
+	p.RSSTranslator = t
+	return p, t
 }
 
-type thrifty struct{ gofeed.DefaultRSSTranslator }
+type thrifty struct {
+	gofeed.DefaultRSSTranslator
+	ttl string // of the feed that was read
+}
 
 // Translate implements gofeed.Translator.
-func (t thrifty) Translate(feed any) (*gofeed.Feed, error) {
+func (t *thrifty) Translate(feed any) (*gofeed.Feed, error) {
 	f, ok := feed.(*rss.Feed)
 	if !ok {
 		return t.DefaultRSSTranslator.Translate(feed)
 	}
+	t.ttl = f.TTL
 	type texts struct{ content, description string }
 	kept := make([]texts, len(f.Items))
 	for i, item := range f.Items {
@@ -116,6 +123,16 @@ func (t thrifty) Translate(feed any) (*gofeed.Feed, error) {
 // it was put back.
 func laterThan(e *news.Entry, when time.Time) bool {
 	return e.Updated.After(when) || e.Published.After(when)
+}
+
+// timeToLive reads how many minutes a feed asks to be left alone. More than a
+// day is a mistake.
+func timeToLive(s string) time.Duration {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < 0 || n > 24*60 {
+		return 0
+	}
+	return time.Duration(n) * time.Minute
 }
 
 // withoutDeclaration drops the XML declaration: the text is UTF-8 by now,
@@ -342,7 +359,8 @@ func closed(root, head, block string) *gofeed.Feed {
 	} else if strings.EqualFold(m[2], "rdf") && strings.Contains(head, "<channel") && !strings.Contains(head, "</channel") {
 		end = "</channel>" + end
 	}
-	feed, err := feedParser().Parse(strings.NewReader(head + open + block + end))
+	parser, _ := feedParser()
+	feed, err := parser.Parse(strings.NewReader(head + open + block + end))
 	if err != nil {
 		return nil
 	}

@@ -133,6 +133,7 @@ func identify(entries []news.Entry) []news.Entry {
 			e.IDKind = news.IDExplicit
 		}
 	}
+	shareless(entries)
 	// Tickers do print "Goal!" twice a minute. Then the words join the hash of
 	// all of them, so that the next one does not rename the last.
 	twice := disagreement(entries, func(e *news.Entry) string {
@@ -168,6 +169,30 @@ func identify(entries []news.Entry) []news.Entry {
 		}
 	}
 	return out
+}
+
+// shareless takes an explicit id away from entries if three or more with
+// different words carry it: it names something else, such as their author. Two
+// may be an entry and its pinned or edited copy.
+func shareless(entries []news.Entry) {
+	words := make(map[news.EntryID]map[string]bool)
+	for i := range entries {
+		e := &entries[i]
+		if e.IDKind != news.IDExplicit {
+			continue
+		}
+		if words[e.Entry] == nil {
+			words[e.Entry] = make(map[string]bool, 1)
+		}
+		if len(words[e.Entry]) < 3 {
+			words[e.Entry][e.Headline+"\x00"+clip(e.Body, 200)] = true
+		}
+	}
+	for i := range entries {
+		if e := &entries[i]; len(words[e.Entry]) >= 3 {
+			e.Entry, e.IDKind = hashID(e)
+		}
+	}
 }
 
 // seemsEnded reads the signs that are not flags. None is enough by itself but

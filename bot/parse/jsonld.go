@@ -289,7 +289,7 @@ func (d *document) update(b blog, u value, page string) (news.Entry, post) {
 	if text.kind == 'o' { // old Automattic: {"@type": "Text", …}
 		text = text.first("@value", "text", "articleBody", "name")
 	}
-	e.Body, e.Media = d.body(text.str())
+	e.Body, e.Media = d.lines(text.str())
 	if e.Updated.Equal(e.Published) {
 		e.Updated = time.Time{}
 	}
@@ -408,6 +408,7 @@ func (d *document) distrust(b blog, r *reading, posts []post) {
 	if n < 2 {
 		return
 	}
+	sharedAddress(r, posts)
 	page := oneLine(b.root.first("headline", "name").str())
 	stamp := d.whenValue(b.root.get("datePublished"))
 	authors := b.people(b.root.get("author"))
@@ -450,6 +451,17 @@ func (d *document) distrust(b blog, r *reading, posts []post) {
 		lost("author", "all authors of the page on every entry", n)
 	}
 	d.distrustPicture(b, r)
+}
+
+// sharedAddress takes back an address that several updates give as theirs: the
+// page under another of its names.
+func sharedAddress(r *reading, posts []post) {
+	differ := disagreement(r.Entries, func(e *news.Entry) string { return e.Headline + "\x00" + e.Body })
+	for i := range r.Entries {
+		if e := &r.Entries[i]; e.Entry != "" && differ[e.Entry] {
+			e.Entry, posts[i].fragment = "", ""
+		}
+	}
 }
 
 // distrustPicture drops a picture that every entry shares with the page.

@@ -24,7 +24,8 @@ type page struct {
 	ogType  string
 	address string // canonical or og:url
 	stated  time.Time
-	next    bool // the page has more entries behind a link or button
+	next    bool   // the page has more entries behind a link or button
+	older   string // the address of that link, if it is one
 	amp     []*html.Node
 	micro   []*html.Node // itemprop=liveBlogUpdate
 	hentry  []*html.Node
@@ -205,7 +206,12 @@ func (g *gatherer) element(n *html.Node) {
 	case "time":
 		g.offset(attr(n.Attr, "datetime"))
 	case "a", "button":
-		p.next = p.next || leadsOn(n)
+		if leadsOn(n) {
+			p.next = true
+			if href := attr(n.Attr, "href"); p.older == "" && !strings.HasPrefix(href, "#") {
+				p.older = href
+			}
+		}
 	}
 	for i := range n.Attr {
 		g.attribute(n, &n.Attr[i])
@@ -264,7 +270,7 @@ func (g *gatherer) link(n *html.Node) {
 			g.p.address = abs
 		}
 	case hasClass(l.rel, "next"):
-		g.p.next = true
+		g.p.next, g.p.older = true, l.href
 	}
 	if len(g.p.links) < 1000 {
 		g.p.links = append(g.p.links, l)

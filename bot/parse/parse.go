@@ -43,14 +43,15 @@ const (
 // An UnknownError says that a document could not be read as live updates or a
 // feed, and what was tried.
 type UnknownError struct {
-	Tried []Step
+	Tried  []Step
+	Reason string // set where nothing was tried
 }
 
 // Error returns one line that names each format that was tried and why it
 // does not fit.
 func (e *UnknownError) Error() string {
 	if len(e.Tried) == 0 {
-		return "no entries found: the document is empty"
+		return "no entries found: " + e.Reason
 	}
 	var b strings.Builder
 	b.WriteString("no entries found; tried ")
@@ -205,7 +206,20 @@ func Explain(doc Document) (news.Snapshot, Report, error) {
 	if doc.Format != "" && len(report.Steps) == 0 {
 		report.Steps = []Step{{Format: doc.Format, Reason: "there is no such format"}}
 	}
-	return news.Snapshot{}, report, &UnknownError{Tried: report.Steps}
+	return news.Snapshot{}, report, &UnknownError{Tried: report.Steps, Reason: d.nature()}
+}
+
+// nature says what a document is that no format took an interest in.
+func (d *document) nature() string {
+	switch {
+	case d.head == "":
+		return "the document is empty"
+	case d.valueErr != nil:
+		return "the document is broken JSON: " + d.valueErr.Error()
+	case d.head[0] == '{' || d.head[0] == '[':
+		return "the document is JSON of no known shape"
+	}
+	return "the document is no feed, page or text that is known"
 }
 
 func (d *document) conclude(r reading, report *Report) news.Snapshot {

@@ -266,6 +266,9 @@ func (d *document) profileTime(c *compiled, n *html.Node, e *news.Entry, ck *clo
 	}
 	if c.ClockOnly {
 		if got, ok := readClock(textOf(at)); ok {
+			if got.loc == nil && d.Zone == nil {
+				got.loc = c.zone
+			}
 			*ck, e.Published = got, time.Time{}
 		}
 		return

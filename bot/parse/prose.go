@@ -25,6 +25,8 @@ type prose struct {
 	gap    int
 	tree   bool // events are balanced, as those of a parsed page
 	bullet int  // 1 + the gap before a list item that has no word yet
+	lists  int  // open lists
+	items  int  // list items since the outermost opened
 	open   []special
 	author string
 	media  []news.Media
@@ -317,8 +319,14 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 			p.widen(paragraph)
 		}
 		p.widen(line)
+	case tag == "ul" || tag == "ol":
+		p.openList()
 	case tag == "li":
 		p.widen(line)
+		if p.items > 0 && p.lists > 0 && p.gap > line {
+			p.gap = line // paragraphs inside the last item do not part them
+		}
+		p.items++
 		if !p.flat {
 			p.bullet = 1 + p.gap
 		}
@@ -346,6 +354,17 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 	case "video", "audio", "amp-video", "iframe", "amp-iframe", "amp-twitter", "amp-youtube":
 		p.player(tag, attrs)
 	}
+}
+
+// openList starts a list. One inside an item goes on with its lines.
+func (p *prose) openList() {
+	if p.lists == 0 {
+		p.items = 0
+		p.widen(paragraph)
+	} else {
+		p.widen(line)
+	}
+	p.lists++
 }
 
 // nested keeps count of elements with the name of the innermost special one,
@@ -379,6 +398,9 @@ func (p *prose) end(tag string) {
 		return
 	}
 	switch {
+	case tag == "ul" || tag == "ol":
+		p.lists = max(p.lists-1, 0)
+		p.widen(paragraph)
 	case tag == "li" || tag == "tr":
 		p.widen(line)
 		p.bullet = 0
@@ -707,8 +729,19 @@ func absolute(base *url.URL, ref string) string {
 	return u.String()
 }
 
-// body turns a fragment (HTML, escaped HTML or plain text) into text and media.
+// body turns HTML, escaped or not, into text and media. Where it holds no tag
+// a line feed is a blank, as in HTML, and an empty line parts paragraphs.
 func (d *document) body(s string) (string, []news.Media) {
+	p := d.prose(s)
+	if p == nil {
+		return unwrapped(dropMacros(unescape(s))), nil
+	}
+	return p.text(), p.media
+}
+
+// lines is body for fields that ought to be plain text: where they hold no
+// tag, each line is a paragraph.
+func (d *document) lines(s string) (string, []news.Media) {
 	p := d.prose(s)
 	if p == nil {
 		return paragraphs(dropMacros(unescape(s))), nil

@@ -159,6 +159,32 @@ func paragraphs(s string) string {
 	return b.String()
 }
 
+// unwrapped cleans plain text that may be wrapped: empty lines part
+// paragraphs.
+func unwrapped(s string) string {
+	if clean(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	apart := false
+	for l := range strings.Lines(s) {
+		if l = fold(l); l == "" {
+			apart = b.Len() > 0
+			continue
+		}
+		switch {
+		case apart:
+			b.WriteString("\n\n")
+		case b.Len() > 0:
+			b.WriteByte(' ')
+		}
+		apart = false
+		b.WriteString(l)
+	}
+	return b.String()
+}
+
 func lineBreak(r rune) bool {
 	return r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' || r == '\u0085'
 }
