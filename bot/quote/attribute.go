@@ -184,8 +184,7 @@ func (a *attributor) gather(r int32) {
 // hasTail reports whether what follows the quote names its speaker.
 func (a *attributor) hasTail() bool {
 	for i := range a.cands {
-		c := &a.cands[i]
-		if c.has(tailVerbName) || c.has(tailNameVerb) || c.has(tailAccording) || c.has(tailDash) {
+		if a.cands[i].tail() {
 			return true
 		}
 	}

@@ -141,7 +141,8 @@ func (d *doc) identifyRole(n int32) identity {
 	}
 	if f := d.factFor(n); f >= 0 && !m.indefinite {
 		p := d.facts[f].person
-		return identity{name: d.people[p].full, role: d.factText(&d.facts[f]), person: p, sure: true}
+		sure := d.live() || d.recency(p, d.section(n)) > 0 || d.likeness(n, d.factText(&d.facts[f]), d.facts[f].head) > 1
+		return identity{name: d.people[p].full, role: d.factText(&d.facts[f]), person: p, sure: sure}
 	}
 	if !d.live() {
 		return plain
@@ -387,7 +388,9 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 						again = i
 					}
 				case d.genderOf(i) == m.gender:
-					return d.antecedentOf(i, depth)
+					id := d.antecedentOf(i, depth)
+					id.sure = id.sure && !d.rivals(i, n, m.gender)
+					return id
 				case likely < 0:
 					likely = i
 				}
@@ -402,7 +405,9 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 		hi = lo
 	}
 	if likely >= 0 {
-		return d.antecedentOf(likely, depth)
+		id := d.antecedentOf(likely, depth)
+		id.sure = id.sure && !d.rivals(likely, n, m.gender)
+		return id
 	}
 	if weak < 0 {
 		return unknown
@@ -410,6 +415,21 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 	id := d.identify(weak, depth+1)
 	id.sure = false
 	return id
+}
+
+// rivals reports whether the pronoun n, taken for mention i, could as well
+// stand for somebody else named near i or between the two.
+func (d *doc) rivals(i, n int32, g class) bool {
+	for k := max(0, i-4); k < n; k++ {
+		c := &d.ments[k]
+		if c.kind != aName || c.person < 0 || c.person == d.ments[i].person || d.section(k) != d.section(n) {
+			continue
+		}
+		if d.people[c.person].gender == g {
+			return true
+		}
+	}
+	return false
 }
 
 // antecedentOf identifies mention n, found to be what a pronoun stands for. A

@@ -224,6 +224,11 @@ func (t *tally) place(f feature) {
 	t.add(f)
 }
 
+// tail reports whether the phrase stands in a tail of the quote.
+func (t *tally) tail() bool {
+	return t.has(tailVerbName) || t.has(tailNameVerb) || t.has(tailAccording) || t.has(tailDash)
+}
+
 func (t *tally) has(f feature) bool {
 	if f < 64 {
 		return t.bits&(1<<f) != 0
