@@ -167,6 +167,8 @@ var (
 	bareLink   = regexp.MustCompile(`^<?(https?://[^\s<>]+)>?`)
 )
 
+// markdown reads one text. Most characters begin no mark-up; asking the
+// expressions about each would take most of the test's time.
 func (r *reader) markdown(s string) {
 	start := true
 	for s != "" {
@@ -184,6 +186,11 @@ func (r *reader) markdown(s string) {
 			continue
 		}
 		switch {
+		case !strings.ContainsRune("@<*_~|`[h", rune(s[0])): // nothing begins here
+			c, n := utf8.DecodeRuneInString(s)
+			r.text.WriteRune(c)
+			start = c == '\n'
+			s = s[n:]
 		case mention.MatchString(s):
 			m := mention.FindString(s)
 			r.mentions = append(r.mentions, m)
