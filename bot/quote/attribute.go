@@ -398,6 +398,7 @@ func (a *attributor) before(r int32) bool {
 	met := false // another quote of the sentence
 	i := q - 1
 	near := true // nothing but marks so far
+	sayer, actor := int32(-1), int32(-1)
 	for n := 0; i >= floor && n < maxClause; n++ {
 		t := &d.toks[i]
 		switch {
@@ -424,17 +425,23 @@ func (a *attributor) before(r int32) bool {
 				for _, f := range fs {
 					a.propose(m, i, f)
 				}
-				if says > 0 {
+				if says > 0 && m != sayer {
 					a.propose(m, i, pastSay)
-				} else if passed > 0 {
+				} else if passed > 0 && m != actor && m != sayer {
 					a.propose(m, i, pastCue)
 				}
 				if colon && passed == 0 {
 					a.propose(m, i, colonSay)
 				}
 				if t.cls&clSay != 0 && d.ments[m].kind != aThing {
+					if says == 0 {
+						sayer = m
+					}
 					says++
 					said = true
+				}
+				if passed == 0 {
+					actor = m
 				}
 				if !(i-1 >= floor && d.toks[i-1].word() && d.word(i-1) == "to") {
 					passed++

@@ -698,7 +698,7 @@ func (d *doc) nameKind(from, to int32, titled bool, phrase int32) mentionKind {
 		case t.upper && t.end-t.start <= 5:
 			return aBody
 		case phrase < from && d.toks[phrase].cls&clDet != 0:
-			return aThing // the Kremlin speaks, the Alps do not
+			return aBody // the Kremlin
 		}
 	}
 	if phrase < from && d.toks[phrase].cls&clDet != 0 && d.toks[from-1].cls&clRole == 0 {

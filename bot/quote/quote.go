@@ -151,7 +151,7 @@ func (d *doc) confidence(v *verdict, id identity) news.Confidence {
 		return news.Medium
 	case v.best.tail():
 		return news.High
-	case gap < 8 || v.best.has(pastSay) || v.best.has(newSpeaker) || d.ments[v.speaker].kind == aDocument:
+	case gap < 12 || v.best.has(pastSay) || v.best.has(newSpeaker) || d.ments[v.speaker].kind == aDocument || d.ments[v.speaker].kind == aGroup && !v.best.has(saySubject):
 		return news.Medium
 	case v.best.points >= 20, v.best.has(prevSameParagraph):
 		return news.High
