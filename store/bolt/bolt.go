@@ -331,3 +331,6 @@ func writeMark(path string, m mark) {
 	text := fmt.Sprintf("ledger %s\nprocess %d\n", m.ledger, m.pid)
 	_ = os.WriteFile(markPath(path), []byte(text), 0o600)
 }
+
+// Path returns the path the ledger was opened by.
+func (s *Store) Path() string { return s.path }

@@ -283,24 +283,6 @@ func (s *Store) Release(ctx context.Context, l store.Lane) error {
 	return nil
 }
 
-// Resume implements [store.Outbox].
-func (s *Store) Resume(ctx context.Context, adapter string) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.leave()
-	c := s.claims
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, l := range c.lanes {
-		if l.channel.Adapter == adapter && !l.until.IsZero() {
-			l.until = time.Time{}
-			c.putLane(l)
-		}
-	}
-	return nil
-}
-
 // Backlog implements [store.Outbox].
 func (s *Store) Backlog(ctx context.Context) (store.Backlog, error) {
 	if err := s.enter(ctx); err != nil {

@@ -171,6 +171,50 @@ func (s *Store) Abandon(ctx context.Context, l store.Lane, id store.DeliveryID, 
 	})
 }
 
+// Resume implements [store.Outbox].
+func (s *Store) Resume(ctx context.Context, adapter string) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.write(ctx, func(t *txn) (func(), error) {
+		var kept []func()
+		for _, ch := range s.waiting(adapter) {
+			key, rec := t.first(outBucket, appendLane(nil, ch))
+			if key == nil {
+				continue // dropped in the same commit
+			}
+			var d deliveryRecord
+			if err := unseal(outBucket, key, rec, &d); err != nil {
+				return nil, err
+			}
+			d.NextAttempt, d.Planned = time.Time{}, time.Time{}
+			keep, err := s.keep(t, &d, time.Time{})
+			if err != nil {
+				return nil, err
+			}
+			kept = append(kept, keep)
+		}
+		return s.locked(func() {
+			for _, keep := range kept {
+				keep()
+			}
+		}), nil
+	})
+}
+
+// waiting returns the channels of an adapter that are put off.
+func (s *Store) waiting(adapter string) (channels []chat.Channel) {
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	for ch, l := range s.claims.lanes {
+		if ch.Adapter == adapter && !l.until.IsZero() {
+			channels = append(channels, ch)
+		}
+	}
+	return channels
+}
+
 // end writes the outcome of a begun delivery under the lane's claim. What f
 // returns is called under the lock.
 func (s *Store) end(ctx context.Context, l store.Lane, id store.DeliveryID, f func(*txn, *deliveryRecord) (func(), error)) error {

@@ -1,0 +1,490 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/store"
+)
+
+// modelCases do random things to a ledger and to a model of it that is plain
+// maps and slices, and compare what they say. STORETEST_SEED repeats a seed
+// that failed.
+var modelCases = []testCase{
+	{"random stories", func(p *probe) {
+		if text := os.Getenv("STORETEST_SEED"); text != "" {
+			seed, err := strconv.ParseUint(text, 10, 64)
+			p.ok(err)
+			tellRandom(p, seed)
+			return
+		}
+		tellRandom(p, rand.Uint64())
+		stories := 5
+		if testing.Short() {
+			stories = 1
+		}
+		for range stories {
+			tellRandom(newProbe(p.T, p.engine), rand.Uint64())
+		}
+	}},
+}
+
+var (
+	modelSources  = []news.SourceID{"a", "ab", "b"}
+	modelChannels = []string{"x", "xy", "z"}
+	modelWords    = []string{"water", "waters", "quay", "boat", "boats", "boatman", "rain", "mayor", "night"}
+	modelPeople   = []string{"", "Una Marsh", "Ned Shaw", "Zoë Quay"}
+)
+
+// A model is what a ledger should hold.
+type model struct {
+	*probe
+	seed      uint64
+	rng       *rand.Rand
+	serial    int
+	entries   map[news.Ref]news.Entry
+	subs      map[news.SourceID]map[string]bool
+	lanes     map[string][]*modelDelivery
+	receipts  map[string]store.Receipt // by channel and ref; without Message = nothing stands
+	abandoned int
+}
+
+type modelDelivery struct {
+	ref      news.Ref
+	revision int
+	attempts int
+	tried    bool
+	waits    bool
+	key      string
+}
+
+// tellRandom tells a random story of 150 steps.
+func tellRandom(p *probe, seed uint64) {
+	m := &model{
+		probe: p, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)),
+		entries: make(map[news.Ref]news.Entry), subs: make(map[news.SourceID]map[string]bool),
+		lanes: make(map[string][]*modelDelivery), receipts: make(map[string]store.Receipt),
+	}
+	m.resubscribe()
+	for step := 0; step < 150 && !p.Failed(); step++ {
+		m.step()
+		m.compare()
+	}
+	if p.Failed() {
+		p.Fatalf("repeat with STORETEST_SEED=%d", seed)
+	}
+}
+
+func (m *model) step() {
+	switch n := m.rng.IntN(100); {
+	case n < 45:
+		m.tell()
+	case n < 85:
+		m.work()
+	case n < 90:
+		m.resume()
+	case n < 96:
+		m.resubscribe()
+	default:
+		m.reopen()
+	}
+}
+
+func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
+
+// resubscribe follows all sources with other subscriptions.
+func (m *model) resubscribe() {
+	m.Helper()
+	var sources []news.Source
+	var subs []store.Subscription
+	for _, id := range modelSources {
+		sources = append(sources, source(id))
+		now := make(map[string]bool)
+		for _, ch := range modelChannels {
+			if m.rng.IntN(3) > 0 {
+				now[ch] = true
+				subs = append(subs, subscribe(id, ch)...)
+			}
+		}
+		for ch := range m.subs[id] {
+			if now[ch] {
+				continue
+			}
+			m.lanes[ch] = slices.DeleteFunc(m.lanes[ch], func(d *modelDelivery) bool {
+				return d.ref.Source == id && d.attempts == 0 && !d.tried && m.receipts[ch+" "+d.ref.String()].Message == ""
+			})
+		}
+		m.subs[id] = now
+	}
+	m.sync(sources, subs...)
+}
+
+// tell records some changes of one source.
+func (m *model) tell() {
+	m.Helper()
+	id := pick(m.rng, modelSources)
+	var changes []news.Change
+	touched := make(map[news.Ref]bool)
+	for range 1 + m.rng.IntN(4) {
+		c := m.change(id)
+		if !touched[c.Entry.Ref] {
+			touched[c.Entry.Ref] = true
+			changes = append(changes, c)
+		}
+	}
+	want := m.apply(changes)
+	m.same("recorded", m.record(id, changes...), want)
+}
+
+func (m *model) change(id news.SourceID) news.Change {
+	var refs []news.Ref
+	for r := range m.entries {
+		if r.Source == id {
+			refs = append(refs, r)
+		}
+	}
+	quiet := m.rng.IntN(6) == 0
+	if len(refs) == 0 || m.rng.IntN(2) == 0 {
+		m.serial++
+		e := entry(news.EntryID(fmt.Sprintf("e%d", m.serial)), 0, "State one")
+		e.Source = id
+		e.Published = noon.Add(time.Duration(m.rng.Int64N(1e12)) * time.Microsecond)
+		e.FirstSeen = noon.Add(time.Duration(m.serial) * time.Second)
+		e.Quotes = m.quotes()
+		return news.Change{Kind: news.Added, Entry: e, Quiet: quiet}
+	}
+	slices.SortFunc(refs, func(a, b news.Ref) int { return cmp.Compare(a.Entry, b.Entry) })
+	prev := m.entries[pick(m.rng, refs)]
+	now := noon.Add(long)
+	switch {
+	case prev.Withdrawn:
+		next := prev
+		next.Withdrawn = false
+		return news.Change{Kind: news.Reinstated, Entry: news.Revise(prev, next, now), Quiet: quiet}
+	case m.rng.IntN(4) == 0:
+		return news.Change{Kind: news.Retracted, Entry: news.Retract(prev, now), Quiet: quiet}
+	}
+	next := prev
+	next.Body = fmt.Sprintf("State %d", m.rng.IntN(1e9))
+	next.Quotes = m.quotes()
+	return news.Change{Kind: news.Edited, Entry: news.Revise(prev, next, now), Quiet: quiet}
+}
+
+func (m *model) quotes() (list []news.Quote) {
+	for range m.rng.IntN(4) {
+		list = append(list, quote(pick(m.rng, modelWords)+" and "+pick(m.rng, modelWords), pick(m.rng, modelPeople), ""))
+	}
+	return list
+}
+
+// apply changes the model as Record should change the ledger.
+func (m *model) apply(changes []news.Change) (done store.Recorded) {
+	for _, first := range []bool{true, false} {
+		for _, c := range changes {
+			if (c.Kind == news.Added) != first {
+				continue
+			}
+			m.entries[c.Entry.Ref] = c.Entry
+			switch c.Kind {
+			case news.Added:
+				done.Added++
+			case news.Retracted:
+				done.Withdrawn++
+			default:
+				done.Edited++
+			}
+			if !c.Quiet {
+				done.Enqueued += m.promise(c.Entry, first)
+			}
+		}
+	}
+	return done
+}
+
+func (m *model) promise(e news.Entry, added bool) (made int) {
+	for _, ch := range modelChannels {
+		r, filed := m.receipts[ch+" "+e.Ref.String()]
+		subscribed := m.subs[e.Source][ch]
+		i := slices.IndexFunc(m.lanes[ch], func(d *modelDelivery) bool { return d.ref == e.Ref })
+		switch {
+		case i >= 0:
+			m.lanes[ch][i].revision = e.Revision
+		case r.Gone:
+			continue
+		case added && subscribed, r.Message != "", filed && subscribed && !e.Withdrawn:
+			m.lanes[ch] = append(m.lanes[ch], &modelDelivery{ref: e.Ref, revision: e.Revision})
+		default:
+			continue
+		}
+		made++
+	}
+	return made
+}
+
+// work claims what is due and does something with it.
+func (m *model) work() {
+	m.Helper()
+	lanes, _ := m.claimLanes(100, long)
+	var got, want []string
+	for _, l := range lanes {
+		got = append(got, l.Channel.ID)
+	}
+	for ch, queue := range m.lanes {
+		if len(queue) > 0 && !queue[0].waits {
+			want = append(want, ch)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	m.same("due", got, want)
+	for _, l := range lanes {
+		for range m.rng.IntN(4) {
+			if !m.Failed() && !m.deliver(l) {
+				break
+			}
+		}
+		m.ok(m.s.Release(m.ctx, l))
+	}
+}
+
+// deliver begins the first delivery of a lane and gives it a random end.
+// again reports whether the lane can go on.
+func (m *model) deliver(l store.Lane) (again bool) {
+	m.Helper()
+	ch := l.Channel.ID
+	if len(m.lanes[ch]) == 0 || m.lanes[ch][0].waits {
+		m.nothing(l)
+		return false
+	}
+	d := m.lanes[ch][0]
+	w := m.begin(l)
+	m.checkWork(ch, d, w)
+	if m.Failed() {
+		return false
+	}
+	d.attempts++
+	triedBefore := d.tried
+	d.tried = true
+	put := store.Postponement{Until: time.Now(), Error: "later"}
+	id := w.Delivery.ID
+	switch m.rng.IntN(10) {
+	case 0: // the worker dies here
+		return false
+	case 1:
+		d.tried = false
+		put.Free, d.attempts = true, d.attempts-1
+		m.ok(m.s.Postpone(m.ctx, l, id, put))
+	case 2:
+		put.Unknown = true
+		m.ok(m.s.Postpone(m.ctx, l, id, put))
+	case 3:
+		d.tried, d.waits = false, true
+		put.Until = time.Now().Add(long)
+		m.ok(m.s.Postpone(m.ctx, l, id, put))
+		return false
+	case 4:
+		m.ok(m.s.Abandon(m.ctx, l, id, "refused"))
+		m.abandoned++
+		m.lanes[ch] = m.lanes[ch][1:]
+	default:
+		m.settle(l, d, w, triedBefore)
+	}
+	return true
+}
+
+func (m *model) checkWork(ch string, d *modelDelivery, w store.Work) {
+	m.Helper()
+	got := modelDelivery{ref: w.Delivery.Entry, revision: w.Delivery.Revision, attempts: w.Delivery.Attempts - 1, tried: !w.Delivery.Tried.IsZero()}
+	if want := (modelDelivery{ref: d.ref, revision: d.revision, attempts: d.attempts, tried: d.tried}); got != want {
+		m.Errorf("first in %s: got %+v, want %+v", ch, got, want)
+	}
+	if d.key != "" && d.key != w.Delivery.Key {
+		m.Errorf("key of %v changed from %s to %s", d.ref, d.key, w.Delivery.Key)
+	}
+	d.key = w.Delivery.Key
+	m.same("entry of the work", w.Entry, m.entries[d.ref])
+	r := m.receipts[ch+" "+d.ref.String()]
+	if (w.Receipt != nil) != (r.Message != "") {
+		m.Errorf("receipt of the work: %+v, want %+v", w.Receipt, r)
+	} else if w.Receipt != nil {
+		m.same("receipt of the work", *w.Receipt, r)
+	}
+}
+
+func (m *model) settle(l store.Lane, d *modelDelivery, w store.Work, tried bool) {
+	m.Helper()
+	ch := l.Channel.ID
+	r := receipt(w)
+	switch {
+	case w.Receipt == nil && w.Entry.Withdrawn && !tried:
+		r.Message = ""
+	case w.Receipt != nil && m.rng.IntN(8) == 0:
+		r.Gone = true
+	}
+	if m.rng.IntN(5) == 0 { // something changes while the card is under way
+		prev := m.entries[d.ref]
+		next := prev
+		next.Body = fmt.Sprintf("State %d", m.rng.IntN(1e9))
+		c := news.Change{Kind: news.Edited, Entry: news.Revise(prev, next, noon.Add(long))}
+		want := m.apply([]news.Change{c})
+		m.same("recorded under way", m.record(d.ref.Source, c), want)
+	}
+	m.ok(m.s.Settle(m.ctx, l, w.Delivery.ID, r))
+	m.receipts[ch+" "+d.ref.String()] = r
+	if d.revision > r.Revision && !r.Gone {
+		d.attempts, d.tried = 0, false
+		return
+	}
+	m.lanes[ch] = m.lanes[ch][1:]
+}
+
+func (m *model) resume() {
+	m.Helper()
+	m.ok(m.s.Resume(m.ctx, "test"))
+	for _, queue := range m.lanes {
+		for _, d := range queue {
+			d.waits = false
+		}
+	}
+}
+
+// compare asks the ledger everything the model can answer.
+func (m *model) compare() {
+	m.Helper()
+	all := make([]news.Entry, 0, len(m.entries))
+	for _, e := range m.entries {
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b news.Entry) int { return b.Published.Compare(a.Published) })
+	m.compareLatest(all)
+	m.compareQuotes(all)
+	m.compareKnown(all)
+	m.compareReceipts()
+	want := store.Backlog{Abandoned: m.abandoned}
+	for _, queue := range m.lanes {
+		if len(queue) > 0 && queue[0].waits {
+			want.Waiting += len(queue)
+		} else {
+			want.Due += len(queue)
+		}
+	}
+	m.same("backlog", m.backlog(), want)
+}
+
+func (m *model) compareLatest(all []news.Entry) {
+	m.Helper()
+	q := store.Query{Offset: m.rng.IntN(4), Limit: 1 + m.rng.IntN(8), AsOf: noon.Add(time.Duration(m.rng.IntN(m.serial+2)) * time.Second)}
+	if m.rng.IntN(2) == 0 {
+		q.Sources = []news.SourceID{pick(m.rng, modelSources), pick(m.rng, modelSources)}
+	}
+	if m.rng.IntN(3) == 0 {
+		q.Since = noon.Add(time.Duration(m.rng.Int64N(1e12)) * time.Microsecond)
+	}
+	var want []news.Entry
+	for _, e := range all {
+		if selected(q, e) {
+			want = append(want, e)
+		}
+	}
+	more := len(want) > q.Offset+q.Limit
+	want = want[min(q.Offset, len(want)):min(q.Offset+q.Limit, len(want))]
+	got, gotMore, err := m.s.Latest(m.ctx, q)
+	m.ok(err)
+	m.same(fmt.Sprintf("latest %+v", q), got, want)
+	m.same("more", gotMore, more)
+}
+
+func selected(q store.Query, e news.Entry) bool {
+	return (len(q.Sources) == 0 || slices.Contains(q.Sources, e.Source)) &&
+		!e.FirstSeen.After(q.AsOf) && !e.Published.Before(q.Since)
+}
+
+func (m *model) compareQuotes(all []news.Entry) {
+	m.Helper()
+	var words []string
+	for range m.rng.IntN(3) {
+		w := pick(m.rng, append(modelWords, "una", "quay"))
+		words = append(words, w[:1+m.rng.IntN(len(w))])
+	}
+	q := store.Query{Words: strings.Join(words, " "), Offset: m.rng.IntN(3), Limit: 1 + m.rng.IntN(10), AsOf: noon.Add(long)}
+	if m.rng.IntN(3) == 0 {
+		q.Sources = []news.SourceID{pick(m.rng, modelSources)}
+	}
+	var want []string
+	for _, e := range all {
+		for _, quote := range e.Quotes {
+			if !e.Withdrawn && selected(q, e) && speaks(quote, words) {
+				want = append(want, string(e.Entry)+": "+quote.Text)
+			}
+		}
+	}
+	more := len(want) > q.Offset+q.Limit
+	want = want[min(q.Offset, len(want)):min(q.Offset+q.Limit, len(want))]
+	got, gotMore := m.probe.quotes(q)
+	m.same(fmt.Sprintf("quotes %+v", q), got, want)
+	m.same("more quotes", gotMore, more)
+}
+
+// speaks reports whether each word begins one of the quote's.
+func speaks(q news.Quote, words []string) bool {
+	all := strings.Fields(strings.ToLower(q.Text + " " + q.Speaker))
+	for _, w := range words {
+		if !slices.ContainsFunc(all, func(s string) bool { return strings.HasPrefix(s, w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *model) compareKnown(all []news.Entry) {
+	m.Helper()
+	id := pick(m.rng, modelSources)
+	from := noon.Add(time.Duration(m.rng.Int64N(1e12)) * time.Microsecond)
+	to := from.Add(time.Duration(m.rng.Int64N(1e12)) * time.Microsecond)
+	ids := []news.EntryID{"e1", "e2", "e3"}
+	var want []news.Known
+	speakers := map[string]bool{}
+	for _, e := range all {
+		if e.Source == id && (slices.Contains(ids, e.Entry) || !e.Published.Before(from) && !e.Published.After(to)) {
+			want = append(want, news.Remember(&e))
+		}
+		for _, q := range e.Quotes {
+			if !e.Withdrawn && q.Speaker != "" {
+				speakers[q.Speaker] = true
+			}
+		}
+	}
+	got, err := m.s.Known(m.ctx, id, ids, from, to)
+	m.ok(err)
+	byID := func(a, b news.Known) int { return cmp.Compare(a.ID, b.ID) }
+	slices.SortFunc(got, byID)
+	slices.SortFunc(want, byID)
+	m.same("known", got, want)
+	names := m.speakers("")
+	if len(names) != len(speakers) {
+		m.Errorf("speakers %q, want %v", names, speakers)
+	}
+}
+
+func (m *model) compareReceipts() {
+	m.Helper()
+	for r := range m.entries {
+		ch := pick(m.rng, modelChannels)
+		want := m.receipts[ch+" "+r.String()]
+		got, err := m.s.Receipt(m.ctx, channel(ch), r)
+		if want.Message == "" {
+			m.wantErr(err, store.ErrNotFound)
+			continue
+		}
+		m.ok(err)
+		m.same("receipt", got, want)
+	}
+}
