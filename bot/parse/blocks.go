@@ -26,13 +26,34 @@ func parseBlocks(d *document) (reading, error) {
 	if len(entries) == 0 {
 		return r, refusal("has no blocks that repeat with times and text")
 	}
-	if d.Format == "" && !p.live(d) && !saysLive(name) {
+	if d.Format == "" && !p.live(d) && !liveClass(name) && !unmistakable(entries) {
 		return r, refusal("has blocks that repeat, but nothing says that they are live")
 	}
 	r.Entries = entries
 	namedByFragment(&r)
 	p.describe(d, &r)
 	return r, nil
+}
+
+// unmistakable reports whether blocks can only be entries though nothing says
+// so: many, named, with headlines, at different times. Comments have no
+// headlines.
+func unmistakable(entries []news.Entry) bool {
+	named, titled, times := 0, 0, map[int64]bool{}
+	for i := range entries {
+		e := &entries[i]
+		if e.Entry != "" {
+			named++
+		}
+		if e.Headline != "" {
+			titled++
+		}
+		if !e.Published.IsZero() {
+			times[e.Published.Unix()] = true
+		}
+	}
+	n := len(entries)
+	return n >= 5 && len(times) >= 3 && named*10 >= n*7 && titled*10 >= n*7
 }
 
 // repeatedBlocks finds the group of alike siblings with most text and reads

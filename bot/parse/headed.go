@@ -261,32 +261,61 @@ func (p *page) live(d *document) bool {
 	}
 	n := p.body
 	for _, key := range []string{"class", "id"} {
-		if saysLive(attr(n.Attr, key)) {
+		if strings.Contains(strings.ToLower(attr(n.Attr, key)), "liveblog") {
 			return true
 		}
 	}
 	return false
 }
 
-var liveWords = set(`live liveblog liveticker livestream ticker newsblog newsticker updates diretta endirect envivo directo
-	live-blog live-updates aovivo liveverslag eilmeldungen minutebyminute`)
+// livePhrases say that something is followed as it happens, in titles and,
+// with hyphens for blanks, in addresses. "live" by itself does not: people
+// live in houses.
+var livePhrases = []string{
+	"live updates", "live update", "live blog", "liveblog", "live ticker", "liveticker", "live news", "live coverage", "live feed",
+	"latest updates", "newsblog", "newsticker", "news ticker", "minute by minute", "as it happened", "as it happens",
+	"in diretta", "la diretta", "minuto per minuto", "minuto a minuto", "en direct", "minute par minute", "en vivo", "ao vivo", "ao minuto",
+	"im ticker", "live im", "liveverslag", "na żywo", "minuta po minucie", "canlı", "прямой эфир", "онлайн", "živě", "élőben", "direkte", "مباشر", "लाइव",
+}
 
-// saysLive reports whether a title, class or address says that something is
-// followed as it happens.
+// saysLive reports whether a title or an address says that a page is live.
 func saysLive(s string) bool {
-	found := false
-	classWords(s, func(w string) bool {
-		found = liveWords[w]
-		return !found
-	})
-	if found {
+	if s == "" {
+		return false
+	}
+	if strings.Contains(s, "LIVE") {
 		return true
 	}
-	s = strings.ToLower(s)
-	for _, phrase := range []string{"minute by minute", "as it happened", "as it happens", "minuto a minuto", "en direct", "en vivo", "ao vivo", "latest updates"} {
-		if strings.Contains(s, phrase) || strings.Contains(s, strings.ReplaceAll(phrase, " ", "-")) {
+	lower := strings.ToLower(s)
+	spaced := strings.NewReplacer("-", " ", "_", " ", "/", " / ").Replace(lower)
+	for _, phrase := range livePhrases {
+		if strings.Contains(spaced, phrase) {
 			return true
 		}
 	}
-	return false
+	trimmed := strings.Trim(lower, " .!")
+	for _, edge := range []string{"live: ", "live – ", "live - ", "live | "} {
+		if strings.HasPrefix(trimmed, edge) {
+			return true
+		}
+	}
+	for _, edge := range []string{" live", "-live", "–live", "ticker", "-diretta", "/live"} {
+		if strings.HasSuffix(trimmed, edge) {
+			return true
+		}
+	}
+	return strings.Contains(lower, "/live/") || strings.Contains(lower, "/live-") || strings.Contains(lower, " live: ") || strings.Contains(lower, " – live") || strings.Contains(lower, "-ticker")
 }
+
+// liveClass reports whether class names around blocks call them a stream of
+// updates.
+func liveClass(class string) bool {
+	found := false
+	classWords(class, func(w string) bool {
+		found = liveClasses[w]
+		return !found
+	})
+	return found
+}
+
+var liveClasses = set("live liveblog liveticker ticker newsticker stream livestream update updates timeline coverage")

@@ -286,3 +286,19 @@ func TestConcurrent(t *testing.T) {
 		}
 	}
 }
+
+func TestSaysLive(t *testing.T) {
+	for _, s := range []string{
+		"Storm LIVE: bridge closed", "Live: bridge closed", "Storm live", "Live updates", "Storm – live", "Sturm im Liveticker", "Nahost-Ticker", "Tempesta in diretta",
+		"Tempête en direct", "https://news.example/live/storm", "https://news.example/news/storm-live", "https://news.example/storm-live-updates-1", "https://news.example/live-storm", "Storm at Eastquay – as it happened",
+	} {
+		if !saysLive(s) {
+			t.Errorf("%q does not say live", s)
+		}
+	}
+	for _, s := range []string{"", "How to live by the sea", "https://news.example/how-to-live-by-the-sea", "Olive oil", "Delivery delayed", "The council updates its plan"} {
+		if saysLive(s) {
+			t.Errorf("%q says live", s)
+		}
+	}
+}
