@@ -33,6 +33,7 @@ type attributor struct {
 	verdicts []verdict
 	cands    []candidate
 	prev     int32 // the last accepted region, -1
+	doubles  bool  // the text uses double marks too
 	explain  func(r int32, cands []candidate)
 }
 
@@ -43,6 +44,7 @@ func (d *doc) attribute(explain func(int32, []candidate)) []verdict {
 		d.spoke[r] = -1
 	}
 	for r := range d.regs {
+		a.doubles = a.doubles || !d.regs[r].single
 		a.judge(int32(r))
 		if a.verdicts[r].accepted {
 			a.prev = int32(r)
@@ -246,7 +248,7 @@ func (a *attributor) after(r int32) {
 // "Q" before, Cole said on Monday.
 func (a *attributor) tailFinal(i, end int32) {
 	d := a.d
-	for j := end - 1; j > i && j > end-24; j-- {
+	for j := i; j < end && j < i+maxClause; j++ {
 		if d.toks[j].p != ',' || j+2 >= end {
 			continue
 		}
@@ -429,6 +431,9 @@ func (a *attributor) before(r int32) bool {
 					a.propose(m, i, pastSay)
 				} else if passed > 0 && m != actor && m != sayer {
 					a.propose(m, i, pastCue)
+				}
+				if passed == 0 && t.cls&clSay == 0 && t.cls&clCue != 0 && (i == q-1 || i == q-2 && d.word(q-1) == "as") {
+					a.propose(m, i, nextToQuote)
 				}
 				if colon && passed == 0 {
 					a.propose(m, i, colonSay)
@@ -798,6 +803,8 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 	}
 	if d.pars[reg.par].headline {
 		o.add(inHeadline)
+	} else if reg.single && a.doubles && reg.open == d.pars[reg.par].start && reg.end == d.pars[reg.par].end {
+		o.add(crosshead)
 	}
 	if reg.open > 0 && d.text[reg.open-1] == '=' || strings.Contains(text, "/>") || strings.HasPrefix(text, "http") {
 		o.add(inMarkup)
@@ -813,6 +820,8 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 			o.add(afterSoCalled)
 		case t.word() && t.cls&clNaming != 0 && (t.cls&(clCue|clSay) == 0 || v.own.has(titleShape) || v.own.has(oneCapital)):
 			o.add(afterNaming)
+		case t.word() && d.word(reg.tok-1) == "as" && reg.tok-2 >= floor.from && d.toks[reg.tok-2].cls&clNaming != 0 && d.toks[reg.tok-2].cls&clPart != 0:
+			o.add(afterNaming)
 		case t.word() && t.cls&(clDet|clPoss) != 0:
 			o.add(nounAfterArticle)
 		case t.p == ':':
@@ -822,7 +831,7 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 			o.add(titlePlace)
 		}
 	}
-	if i := reg.tok + 1; i+1 < floor.to && d.toks[i].word() && d.word(i) == "by" && d.toks[i+1].capital && a.startsSentence(d.toks[reg.tok].reg) {
+	if i := reg.tok + 1; i+1 < floor.to && d.toks[i].word() && d.word(i) == "by" && d.toks[i+1].capital && (a.startsSentence(d.toks[reg.tok].reg) || text[len(text)-1] == ',') {
 		o.add(bylined)
 	}
 	if reg.tok+1 < floor.to && !v.own.has(endsInside) {

@@ -560,7 +560,7 @@ func (d *doc) classify(m *mention, p *par) {
 // speak: "Some say".
 func (d *doc) classifyLone(m *mention, t *tok) {
 	switch d.word(m.from) {
-	case "Some", "some", "Many", "many", "Others", "others", "Several", "Both", "both", "One", "one", "Another", "another", "Few", "Most":
+	case "Some", "some", "Many", "many", "Others", "others", "Several", "Both", "both", "One", "one", "Another", "another", "Few", "Most", "most", "few", "several", "None", "none":
 		m.kind, m.plural = aGroup, true
 		return
 	}

@@ -65,20 +65,25 @@ func (d *doc) quotes(explain func(int32, []candidate)) []Quote {
 	d.findNamed(verdicts)
 	out := make([]Quote, 0, len(d.regs))
 	for r := range verdicts {
-		if verdicts[r].accepted {
-			out = append(out, d.quote(r, verdicts))
+		if !verdicts[r].accepted {
+			continue
 		}
+		q := d.quote(r, verdicts)
+		if q.InHeadline && !verdicts[r].best.saidSo() {
+			q.Confidence = news.Low
+		}
+		out = append(out, q)
 	}
 	d.repeated(out)
 	return out
 }
 
-// repeated gives a headline quote whose speaker is not sure the speaker of the
-// same words in its section.
+// repeated gives a headline quote that names nobody as saying it the speaker of
+// the same words in its section.
 func (d *doc) repeated(quotes []Quote) {
 	for i := range quotes {
 		h := &quotes[i]
-		if !h.InHeadline || h.Confidence == news.High {
+		if !h.InHeadline || h.Confidence != news.Low {
 			continue
 		}
 		for k := i + 1; k < len(quotes) && !quotes[k].InHeadline; k++ {

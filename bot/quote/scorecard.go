@@ -27,6 +27,7 @@ const (
 	pastCue
 	pastSay
 	colonSay
+	nextToQuote
 	firstInSentence
 	sameSentence
 	prevSameSentence
@@ -81,6 +82,7 @@ const (
 	nounAfterArticle
 	titlePlace
 	bylined
+	crosshead
 	blockQuote
 	epithet
 	spoken
@@ -111,6 +113,7 @@ var scorecard = [nFeatures]struct {
 	pastCue:           {"a nearer verb has another subject", -5, `<Bell> said Cole wants a "Q".`},
 	pastSay:           {"a nearer verb of saying has another subject", -10, `<Bell> said Cole called it "Q".`},
 	colonSay:          {"colon between verb and quote", 4, `<Ada Bell> said: "Q"`},
+	nextToQuote:       {"its verb stands right before the quote", 8, `what <Ada Bell> called "Q"`},
 	colonName:         {"name and colon", 26, `<Ada Bell>: "Q"`},
 	colonIntro:        {"sentence before ends with a colon", 18, `<Ada Bell> wrote to the council: / "Q"`},
 	headlineColon:     {"name and colon open the headline", 22, `<Ada Bell>: Bridge was 'Q' for years`},
@@ -173,6 +176,7 @@ var scorecard = [nFeatures]struct {
 	nounAfterArticle: {"after an article", -1, `the "Q"`},
 	titlePlace:       {"a title where titles stand", -6, `on <Meridian News>'s "Early Tide"`},
 	blockQuote:       {"a paragraph above an attribution line", 10, `Q / – Ada Bell, harbour master`},
+	crosshead:        {"a single-quoted line on its own", -10, `'A long night' between two paragraphs`},
 	bylined:          {"a title and its author", -30, `"Q," by Ada Bell`},
 	epithet:          {"what somebody is called", 8, `Bell called him "Captain Calm"`},
 	spoken:           {"speaks of I or we", 3, `"I don't know"`},
@@ -227,6 +231,11 @@ func (t *tally) place(f feature) {
 // tail reports whether the phrase stands in a tail of the quote.
 func (t *tally) tail() bool {
 	return t.has(tailVerbName) || t.has(tailNameVerb) || t.has(tailAccording) || t.has(tailDash)
+}
+
+// saidSo reports whether the text says in so many words that the phrase spoke.
+func (t *tally) saidSo() bool {
+	return t.tail() || t.has(saySubject) || t.has(cueSubject) || t.has(colonName) || t.has(headlineColon) || t.has(according)
 }
 
 func (t *tally) has(f feature) bool {
