@@ -356,6 +356,9 @@ func TestSecretNeverPrints(t *testing.T) {
 	if got := out.String(); strings.Contains(got, canary) || strings.Contains(strings.ToLower(got), hexed) || !strings.Contains(got, redacted) {
 		t.Errorf("the secret is shown, or nothing is:\n%s", got)
 	}
+	if fmt.Sprintf("%#v", s) != redacted || s.LogValue().String() != redacted {
+		t.Errorf("%#v, %v; want %s", s, s.LogValue(), redacted)
+	}
 	if s.Reveal() != canary || s.IsZero() || !NewSecret("").IsZero() || NewSecret("").String() != "" {
 		t.Error("Reveal or IsZero is wrong")
 	}

@@ -120,6 +120,7 @@ func TestFetchSameBodyIsUnchanged(t *testing.T) {
 	n := 0
 	site := newSite(t, func(w http.ResponseWriter, _ *http.Request) {
 		n++
+		w.Header().Set("Cache-Control", "max-age=60")
 		if n < 4 { // the fourth answer has no validator any more
 			w.Header().Set("Etag", fmt.Sprintf(`"%d"`, n))
 		}
@@ -138,6 +139,12 @@ func TestFetchSameBodyIsUnchanged(t *testing.T) {
 		snap, err := c.Fetch(t.Context(), sourceAt(site.URL), cur)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if snap.Cursor.Format != "rss" {
+			t.Errorf("reading %d: the cursor's format is %q", i+1, snap.Cursor.Format)
+		}
+		if snap.Wait != time.Minute {
+			t.Errorf("reading %d: wait is %v", i+1, snap.Wait)
 		}
 		if snap.Unchanged != want.unchanged || snap.Cursor.ETag != want.etag {
 			t.Errorf("reading %d: unchanged %v, etag %q; want %v, %q", i+1, snap.Unchanged, snap.Cursor.ETag, want.unchanged, want.etag)
@@ -302,45 +309,51 @@ func TestHTTP2(t *testing.T) {
 }
 
 func TestPerHostLimit(t *testing.T) {
-	const limit, readings = 3, 12
-	var now, most atomic.Int32
-	entered, leave := make(chan struct{}, readings), make(chan struct{})
-	site := newSite(t, func(w http.ResponseWriter, _ *http.Request) {
-		n := now.Add(1)
-		defer now.Add(-1)
-		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+	synctest.Test(t, func(t *testing.T) {
+		const limit, readings = 3, 12
+		var now atomic.Int32
+		leave := make(chan struct{})
+		l := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			now.Add(1)
+			<-leave
+			now.Add(-1)
+			io.WriteString(w, feed)
+		})
+		c := New(Options{PerHost: limit})
+		c.private.DialContext = l.dial
+		var wg sync.WaitGroup
+		for range readings {
+			wg.Go(func() {
+				if _, err := c.Fetch(t.Context(), sourceAt("http://busy.example/"), news.Cursor{}); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-		entered <- struct{}{}
-		<-leave
-		io.WriteString(w, feed)
-	})
-	c := newClient(t, Options{PerHost: limit})
-	var wg sync.WaitGroup
-	for range readings {
+		synctest.Wait()
+		// One more gives up with its context and leaves nothing behind.
+		ctx, cancel := context.WithCancel(t.Context())
 		wg.Go(func() {
-			if _, err := c.Fetch(t.Context(), sourceAt(site.URL), news.Cursor{}); err != nil {
-				t.Error(err)
+			if _, err := c.Fetch(ctx, sourceAt("http://busy.example/"), news.Cursor{}); !errors.Is(err, context.Canceled) {
+				t.Errorf("a reading without a slot: %v; want cancellation", err)
 			}
 		})
-	}
-	for range limit {
-		<-entered
-	}
-	// All slots are taken: one more gives up with its context and leaves
-	// nothing behind.
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := c.Fetch(ctx, sourceAt(site.URL), news.Cursor{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("a reading without a slot: %v; want cancellation", err)
-	}
-	close(leave)
-	wg.Wait()
-	if n := most.Load(); n > limit {
-		t.Errorf("%d requests at the same time; the limit is %d", n, limit)
-	}
-	if len(c.hosts.busy) != 0 {
-		t.Errorf("hosts still counted: %v", c.hosts.busy)
-	}
+		synctest.Wait()
+		cancel()
+		for range readings / limit {
+			synctest.Wait()
+			if n := now.Load(); n > limit {
+				t.Errorf("%d requests at the same time; the limit is %d", n, limit)
+			}
+			for range limit {
+				leave <- struct{}{}
+			}
+		}
+		wg.Wait()
+		if len(c.hosts.busy) != 0 {
+			t.Errorf("hosts still counted: %v", c.hosts.busy)
+		}
+		c.Close()
+	})
 }
 
 func TestIdleConnectionsAreBounded(t *testing.T) {
@@ -387,6 +400,22 @@ type pipeListener struct {
 
 func newPipe() *pipeListener {
 	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// serve answers in memory until the test ends.
+func serve(t *testing.T, h http.HandlerFunc) *pipeListener {
+	l := newPipe()
+	server := &http.Server{Handler: h}
+	served := make(chan struct{})
+	go func() { // ends with server.Close
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+	return l
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {
@@ -468,21 +497,13 @@ func TestSlowSources(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newPipe()
-				server := &http.Server{Handler: tc.handle}
-				served := make(chan struct{})
-				go func() { // ends with server.Close
-					defer close(served)
-					_ = server.Serve(l)
-				}()
+				l := serve(t, tc.handle)
 				c := New(Options{})
 				c.private.DialContext = l.dial
 				start := time.Now()
 				_, err := c.Fetch(t.Context(), sourceAt("http://slow.example/"), news.Cursor{})
 				took := time.Since(start)
 				c.Close()
-				_ = server.Close()
-				<-served
 				if took > tc.after {
 					t.Errorf("took %v; want at most %v", took, tc.after)
 				}
