@@ -2,19 +2,28 @@
 // serves first runs, scripts and dry runs, and it is the model for a new
 // adapter: everything [chat.Adapter] asks for, on the simplest of platforms.
 //
+// The files are those every adapter has: console.go is the adapter and its
+// errors, card.go turns a card into what the platform shows, text.go escapes
+// and cuts, serve.go hears commands. A new adapter writes these four for its
+// platform and a test that hands it to [adaptertest.Run].
+//
 // A terminal cannot edit what it has printed: Edit prints the card again,
 // under a line that says which card it changes. It cannot be read back either,
 // so a card that was being printed when the program died is printed again.
 //
 // Everything that came from a source or a user loses its control, escape and
 // bidirectional characters before it is printed.
+//
+// [adaptertest.Run]: https://pkg.go.dev/github.com/pullquote/pullquote/adapters/adaptertest#Run
 package console
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,103 +39,152 @@ type Options struct {
 	Width  int            // cells a line; 0 means 80
 	Zone   *time.Location // of the times shown; nil means UTC
 	Label  bool           // say above each card which channel it is for
+	Logger *slog.Logger   // nil discards
 }
 
 // An Adapter is one terminal. It implements [chat.Adapter].
 type Adapter struct {
 	opts  Options
+	log   *slog.Logger
 	start int64 // message ids are unique over restarts by it
 
-	mu   sync.Mutex // guards Out and what follows
-	sent int
-	// buttons are those of the last reply, pressed by their number.
-	buttons []chat.Button
+	// turn holds one value while something is being printed, so that cards
+	// never mix; unlike a mutex it can be waited for within a context's time.
+	turn chan struct{}
+
+	reading sync.Once   // starts the reader of In
+	lines   chan string // what it reads; closed by it at the end of In
+
+	mu      sync.Mutex // guards what follows
+	sent    int
+	buttons []chat.Button // of the newest answer, pressed by their number
 }
 
+var _ chat.Adapter = (*Adapter)(nil)
+
 // New returns an adapter. It does no I/O.
-func New(o Options) *Adapter { return &Adapter{opts: o, start: time.Now().UnixNano()} }
+func New(o Options) *Adapter {
+	a := &Adapter{
+		opts: o, log: o.Logger, start: time.Now().UnixNano(),
+		turn: make(chan struct{}, 1), lines: make(chan string),
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	return a
+}
 
 // Name returns the instance's name in the configuration.
 func (a *Adapter) Name() string { return a.opts.Name }
 
-// Send prints the card. The id holds the time the card shows, so that an edit
-// can name the card it changes.
+// Send prints the card. Tried makes no difference: what was printed cannot be
+// found again.
 func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error) {
 	if err := a.print(ctx, p.Channel, "", p.Card); err != nil {
 		return "", err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.sent++
-	return chat.MessageID(fmt.Sprintf("%x-%d-%d", a.start, a.sent, p.Card.Time.Unix())), nil
+	return a.newID(p.Card), nil
 }
 
 // Edit prints the card again, saying which card it changes.
 func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, id chat.MessageID, card chat.Card) error {
-	at, ok := shownTime(id)
+	of, ok := shownTime(id)
 	if !ok {
-		return &chat.SendError{Reason: chat.Gone, Err: fmt.Errorf("no card %q was printed", clean(string(id)))}
+		return failed(chat.Gone, "edit", fmt.Errorf("%q is no card of a console", oneLine(string(id), maxID)))
 	}
-	note := "changes the card of " + at.In(zone(a.opts)).Format("15:04:05")
-	return a.print(ctx, ch, note, card)
-}
-
-// shownTime reads the time of the card out of its id.
-func shownTime(id chat.MessageID) (time.Time, bool) {
-	var start, n, sec int64
-	if _, err := fmt.Sscanf(string(id), "%x-%d-%d", &start, &n, &sec); err != nil {
-		return time.Time{}, false
+	verb := map[chat.State]string{chat.Corrected: "corrects", chat.Withdrawn: "withdraws"}[card.State]
+	if verb == "" {
+		verb = "changes"
 	}
-	return time.Unix(sec, 0), true
+	return a.print(ctx, ch, verb+" the card of "+of.In(zone(a.opts)).Format(clock), card)
 }
 
 // Check reports no fault: a terminal is there or the program is not.
 func (a *Adapter) Check(context.Context, chat.Channel) error { return nil }
 
-// print writes one card in one piece, so that cards never mix.
-func (a *Adapter) print(ctx context.Context, ch chat.Channel, note string, card chat.Card) error {
-	if err := ctx.Err(); err != nil {
-		return &chat.SendError{Reason: chat.Transient, Err: fmt.Errorf("print card: %w", err)}
+const maxID = 60 // runes of a foreign id that an error shows
+
+// newID returns an id that holds the time the card shows, so that an edit, in
+// this run or a later one, can name the card it changes.
+func (a *Adapter) newID(c chat.Card) chat.MessageID {
+	shown := c.Time
+	if !shows(shown) {
+		shown = time.Now()
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sent++
+	return chat.MessageID(fmt.Sprintf("%x-%d-%d", a.start, a.sent, shown.Unix()))
+}
+
+// shownTime reads the time out of an id.
+func shownTime(id chat.MessageID) (time.Time, bool) {
+	parts := strings.Split(string(id), "-")
+	if len(parts) != 3 {
+		return time.Time{}, false
+	}
+	_, err := strconv.ParseUint(parts[0], 16, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	if _, err = strconv.ParseUint(parts[1], 10, 64); err != nil {
+		return time.Time{}, false
+	}
+	sec, err := strconv.ParseUint(parts[2], 10, 62)
+	return time.Unix(int64(sec), 0), err == nil
+}
+
+// print writes one card in one piece.
+func (a *Adapter) print(ctx context.Context, ch chat.Channel, note string, card chat.Card) error {
 	p := newPainter(a.opts)
 	if a.opts.Label {
-		p.line(dim, "→ "+clean(ch.String()))
+		p.line(dim, "→ "+oneLine(ch.String(), maxLine))
 	}
 	if note != "" {
 		p.line(dim, "↻ "+note)
 	}
 	p.card(card)
 	p.blank()
-	if err := a.write(p.String()); err != nil {
-		return &chat.SendError{Reason: chat.Transient, Err: fmt.Errorf("print card: %w", err)}
+	return a.write(ctx, p.String())
+}
+
+// write writes s in one piece, in its turn. A terminal that takes nothing, as
+// after Ctrl-S, cannot be interrupted: write returns at the end of ctx all the
+// same, and leaves behind one goroutine that holds the turn until the terminal
+// goes on or the program ends.
+func (a *Adapter) write(ctx context.Context, s string) error {
+	if err := ctx.Err(); err != nil {
+		return failed(chat.Transient, "print", err)
 	}
-	return nil
-}
-
-func (a *Adapter) write(s string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_, err := io.WriteString(a.opts.Out, s)
-	return err
-}
-
-// reply prints an answer and remembers its buttons.
-func (a *Adapter) reply(r chat.Reply) error {
-	p := newPainter(a.opts)
-	p.reply(r)
-	a.mu.Lock()
-	a.buttons = r.Buttons
-	a.mu.Unlock()
-	return a.write(p.String())
-}
-
-// button returns the button that was offered under the number in s.
-func (a *Adapter) button(s string) (chat.Button, bool) {
-	n, err := strconv.Atoi(s)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err != nil || n < 1 || n > len(a.buttons) {
-		return chat.Button{}, false
+	select {
+	case a.turn <- struct{}{}:
+	case <-ctx.Done():
+		return failed(chat.Transient, "print", ctx.Err())
 	}
-	return a.buttons[n-1], true
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1) // takes the one result
+	go func() {
+		n, err := io.WriteString(a.opts.Out, s)
+		<-a.turn
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil && r.n == 0 {
+			return failed(chat.Transient, "print", r.err)
+		}
+		if r.err != nil {
+			return failed(chat.Unknown, "print", r.err)
+		}
+		return nil
+	case <-ctx.Done():
+		return failed(chat.Unknown, "print", ctx.Err())
+	}
+}
+
+func failed(reason chat.Reason, what string, err error) *chat.SendError {
+	return &chat.SendError{Reason: reason, Err: fmt.Errorf("%s card: %w", what, err)}
 }

@@ -3,70 +3,93 @@ package console
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/pullquote/pullquote/bot/chat"
 )
 
-// maxLine bounds a line that somebody types.
-const maxLine = 4096
+// maxInput bounds a line that somebody types; what is longer is no command.
+const maxInput = 4096
+
+// terminal is the id of the only user and channel that commands come from.
+const terminal = "terminal"
 
 // Serve answers the lines typed into In until ctx is done. A line is a command
-// ("/latest harbour 3") or the number of a button of the last answer.
+// ("/latest harbour 3") or the number of a button of the newest answer. The end
+// of In ends nothing: cards are printed still.
 //
-// A read from a terminal cannot be interrupted. Serve returns all the same:
-// the goroutine that reads stays behind until In gives it a line or ends,
-// which for a terminal is the end of the program, and does nothing more then.
+// A read from a terminal cannot be interrupted. Serve returns all the same: one
+// goroutine an adapter reads In, from the first Serve to the end of In or of
+// the program, and a later Serve goes on with what it reads.
 func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Handler) error {
 	if a.opts.In == nil {
 		<-ctx.Done()
 		return nil
 	}
-	lines := make(chan string) // closed by the reader at the end of input
-	go func() {
-		defer close(lines)
-		in := bufio.NewScanner(a.opts.In)
-		in.Buffer(nil, maxLine)
-		for in.Scan() {
-			select {
-			case lines <- in.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
+	a.reading.Do(func() { go a.read() })
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case line, ok := <-lines:
+		case line, ok := <-a.lines:
 			if !ok {
 				<-ctx.Done()
 				return nil
 			}
-			a.answer(ctx, cmds, h, strings.TrimSpace(line))
+			if line = strings.TrimSpace(line); line != "" {
+				a.answer(ctx, cmds, h, line)
+			}
 		}
 	}
 }
 
+// read passes the lines of In on until it ends.
+func (a *Adapter) read() {
+	defer close(a.lines)
+	in := bufio.NewReaderSize(a.opts.In, maxInput)
+	for {
+		line, long, err := in.ReadLine()
+		if err != nil {
+			return
+		}
+		text := string(line)
+		for long { // drop the rest: the beginning alone is not what was asked
+			text = "?"
+			if _, long, err = in.ReadLine(); err != nil {
+				return
+			}
+		}
+		a.lines <- text
+	}
+}
+
 func (a *Adapter) answer(ctx context.Context, cmds []chat.CommandSpec, h chat.Handler, line string) {
-	if line == "" {
+	cmd, ok := a.parse(cmds, line)
+	r := chat.Reply{Text: a.hint(cmds)}
+	if ok {
+		r = a.ask(ctx, h, cmd)
+	}
+	if isZero(r) {
 		return
 	}
-	cmd, ok := a.parse(cmds, line)
-	r := chat.Reply{Text: "Type " + known(cmds) + "."}
-	if ok {
-		r = ask(ctx, h, cmd)
+	p := newPainter(a.opts)
+	p.reply(r)
+	a.mu.Lock()
+	a.buttons = r.Buttons
+	a.mu.Unlock()
+	if err := a.write(ctx, p.String()); err != nil && ctx.Err() == nil {
+		a.log.Warn("answer not printed", "adapter", a.opts.Name, "error", err)
 	}
-	_ = a.reply(r) // a terminal that cannot be written to has nobody to tell
+}
+
+func isZero(r chat.Reply) bool {
+	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0
 }
 
 // parse reads a line as a command or a button's number.
 func (a *Adapter) parse(cmds []chat.CommandSpec, line string) (chat.Command, bool) {
-	cmd := chat.Command{
-		Adapter: a.opts.Name, Channel: chat.Channel{Adapter: a.opts.Name, ID: "terminal"}, User: "terminal",
-	}
+	cmd := chat.Command{Adapter: a.opts.Name, Channel: chat.Channel{Adapter: a.opts.Name, ID: terminal}, User: terminal}
 	if b, ok := a.button(line); ok {
 		cmd.Kind, cmd.Action = chat.Press, b.Action
 		return cmd, true
@@ -76,7 +99,7 @@ func (a *Adapter) parse(cmds []chat.CommandSpec, line string) (chat.Command, boo
 		return cmd, false
 	}
 	cmd.Name, cmd.Text, _ = strings.Cut(rest, " ")
-	cmd.Text = strings.TrimSpace(cmd.Text)
+	cmd.Name, cmd.Text = strings.ToLower(cmd.Name), strings.TrimSpace(cmd.Text)
 	for _, c := range cmds {
 		if c.Name == cmd.Name {
 			return cmd, true
@@ -85,27 +108,48 @@ func (a *Adapter) parse(cmds []chat.CommandSpec, line string) (chat.Command, boo
 	return cmd, false
 }
 
-func known(cmds []chat.CommandSpec) string {
-	var names []string
-	for _, c := range cmds {
-		names = append(names, "/"+c.Name)
+// button returns the button that was offered under the number in s.
+func (a *Adapter) button(s string) (chat.Button, bool) {
+	n, err := strconv.Atoi(s)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err != nil || n < 1 || n > len(a.buttons) {
+		return chat.Button{}, false
 	}
-	return strings.Join(names, ", ")
+	return a.buttons[n-1], true
+}
+
+// hint says what can be typed.
+func (a *Adapter) hint(cmds []chat.CommandSpec) string {
+	names := make([]string, len(cmds))
+	for i, c := range cmds {
+		names[i] = "/" + c.Name
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := "Type " + strings.Join(names, ", ")
+	if len(a.buttons) > 0 {
+		s += " or a number in brackets"
+	}
+	return s + ". Ctrl-C ends the program."
 }
 
 // ask passes a command on. What goes wrong is told to the user without
-// details; the engine has logged them.
-func ask(ctx context.Context, h chat.Handler, cmd chat.Command) (r chat.Reply) {
+// details.
+func (a *Adapter) ask(ctx context.Context, h chat.Handler, cmd chat.Command) (r chat.Reply) {
+	sorry := chat.Reply{Text: "Something went wrong here. Please try again; the log says more."}
 	defer func() {
 		if p := recover(); p != nil {
-			r = chat.Reply{Text: fmt.Sprintf("Something went wrong: %v", p)}
+			a.log.Error("command panicked", "adapter", a.opts.Name, "command", cmd.Name, "panic", p)
+			r = sorry
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, chat.AnswerTime)
 	defer cancel()
 	r, err := h(ctx, cmd)
 	if err != nil {
-		return chat.Reply{Text: "Something went wrong: " + err.Error()}
+		a.log.Warn("command failed", "adapter", a.opts.Name, "command", cmd.Name, "error", err)
+		return sorry
 	}
 	return r
 }
