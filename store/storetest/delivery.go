@@ -330,7 +330,7 @@ var deliveryCases = []testCase{
 	{"a settled delivery has a receipt", func(p *probe) {
 		p.follow("harbour", "a")
 		p.record("harbour", added(entry("e1", 1, "One")))
-		w := p.send(p.lane("a"))
+		w := p.sendTo("a")
 		p.same("receipt", p.receiptOf("a", ref("harbour", "e1")), receipt(w))
 		p.same("backlog", p.backlog(), store.Backlog{})
 		p.reopen()
@@ -417,7 +417,7 @@ var deliveryCases = []testCase{
 		p.wantErr(err, store.ErrNotFound)
 		p.follow("harbour", "a")
 		p.same("reinstated", p.record("harbour", p.reinstated(ref("harbour", "e1"))), store.Recorded{Edited: 1, Enqueued: 1})
-		if w := p.send(p.lane("a")); w.Receipt != nil || w.Entry.Withdrawn {
+		if w := p.sendTo("a"); w.Receipt != nil || w.Entry.Withdrawn {
 			p.Errorf("work after the reinstatement: %+v", w)
 		}
 	}},

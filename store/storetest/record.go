@@ -78,11 +78,11 @@ var recordCases = []testCase{
 		p.follow("harbour", "stands", "pending", "late")
 		p.same("recorded", p.record("harbour", p.edited(ref("harbour", "e1"), "The bridge was shut")),
 			store.Recorded{Edited: 1, Enqueued: 2})
-		w := p.send(p.lane("stands"))
+		w := p.sendTo("stands")
 		if w.Receipt == nil || w.Receipt.Message != "m-stands-e1" || w.Entry.Revision != 2 {
 			p.Errorf("work where it stands: %+v", w)
 		}
-		if w := p.send(p.lane("pending")); w.Receipt != nil || w.Entry.Revision != 2 || w.Delivery.Revision != 2 {
+		if w := p.sendTo("pending"); w.Receipt != nil || w.Entry.Revision != 2 || w.Delivery.Revision != 2 {
 			p.Errorf("work where it was pending: %+v", w)
 		}
 		p.same("due", p.due(), nil)
@@ -107,11 +107,11 @@ var recordCases = []testCase{
 		p.record("harbour", added(entry("e1", 1, "The bridge is shut")))
 		p.drain("a")
 		p.same("recorded", p.record("harbour", p.retracted(ref("harbour", "e1"))), store.Recorded{Withdrawn: 1, Enqueued: 1})
-		if w := p.send(p.lane("a")); !w.Entry.Withdrawn || w.Receipt == nil {
+		if w := p.sendTo("a"); !w.Entry.Withdrawn || w.Receipt == nil {
 			p.Errorf("work: %+v", w)
 		}
 		p.same("recorded", p.record("harbour", p.reinstated(ref("harbour", "e1"))), store.Recorded{Edited: 1, Enqueued: 1})
-		if w := p.send(p.lane("a")); w.Entry.Withdrawn || w.Entry.Revision != 3 {
+		if w := p.sendTo("a"); w.Entry.Withdrawn || w.Entry.Revision != 3 {
 			p.Errorf("work: %+v", w)
 		}
 	}},

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -108,10 +109,13 @@ func (p *probe) wantErr(err, want error) {
 	}
 }
 
-// same compares two values; times to the microsecond, which every engine
-// keeps.
+// same compares two values, times to the microsecond, which every engine
+// keeps. A nil want is the zero value.
 func (p *probe) same(what string, got, want any) {
 	p.Helper()
+	if want == nil {
+		want = reflect.Zero(reflect.TypeOf(got)).Interface()
+	}
 	if d := cmp.Diff(want, got, closeTimes, cmpopts.EquateEmpty()); d != "" {
 		p.Errorf("%s (-want +got):\n%s", what, d)
 	}
@@ -323,6 +327,15 @@ func (p *probe) send(l store.Lane) store.Work {
 	p.Helper()
 	w := p.begin(l)
 	p.ok(p.s.Settle(p.ctx, l, w.Delivery.ID, receipt(w)))
+	return w
+}
+
+// sendTo claims the channel, sends the first delivery and lets go again.
+func (p *probe) sendTo(ch string) store.Work {
+	p.Helper()
+	l := p.lane(ch)
+	w := p.send(l)
+	p.ok(p.s.Release(p.ctx, l))
 	return w
 }
 
