@@ -89,15 +89,27 @@ func (p *painter) line(style, s string) {
 
 // wrapped writes a clean text with a prefix before every line.
 func (p *painter) wrapped(prefix, style, text string) {
+	p.hanging(prefix, prefix, style, text)
+}
+
+// hanging is wrapped with another prefix before the first line.
+func (p *painter) hanging(first, prefix, style, text string) {
 	if text == "" {
 		return
 	}
-	for _, l := range wrap(text, p.width-cells(prefix)) {
+	for i, l := range wrap(text, p.width-cells(prefix)) {
+		before := prefix
+		if i == 0 {
+			before = first
+		}
 		if l == "" {
-			p.line(dim, strings.TrimRight(prefix, " "))
+			p.line(dim, strings.TrimRight(before, " "))
 			continue
 		}
-		p.WriteString(p.styled(dim, prefix))
+		if strings.TrimSpace(before) != "" {
+			before = p.styled(dim, before)
+		}
+		p.WriteString(before)
 		p.line(style, l)
 	}
 }
@@ -105,12 +117,12 @@ func (p *painter) wrapped(prefix, style, text string) {
 func (p *painter) card(c chat.Card) {
 	p.kicker(c)
 	p.wrapped(indent, headStyle(c), oneLine(c.Headline, maxLine))
+	prefix := bar
 	if c.State == chat.Withdrawn {
-		p.wrapped(indent, dim, "The source has taken this back. It said:")
-		p.quotes(gap, c.Quotes)
-	} else {
-		p.quotes(bar, c.Quotes)
+		p.wrapped(indent, dim, "The source has taken this back.")
+		prefix = gap
 	}
+	p.quotes(prefix, c.Quotes)
 	if len(c.Was) > 0 {
 		p.wrapped(indent, dim, "Said before, and no longer stands:")
 		p.quotes(gap, c.Was)
@@ -240,7 +252,7 @@ func (p *painter) reply(r chat.Reply) {
 // item writes a card in a few lines: headline, the best quote or a little
 // text, and where it comes from.
 func (p *painter) item(c chat.Card) {
-	p.wrapped("· ", headStyle(c), oneLine(c.Headline, maxLine))
+	p.hanging("· ", indent, headStyle(c), oneLine(c.Headline, maxLine))
 	switch {
 	case len(c.Quotes) > 0 && c.State == chat.Withdrawn:
 		p.quote(gap, c.Quotes[0])
