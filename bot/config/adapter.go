@@ -204,7 +204,8 @@ func (t tokenReader) fromEnv(v value, preset string) (text, origin string) {
 			return "", ""
 		}
 		if !envPattern.MatchString(s) {
-			t.hidden(v, "this is the name of an environment variable, such as %s, and not the token itself", preset)
+			t.hide(v.line, v.column)
+			t.problem(v, "this is the name of an environment variable, such as %s, and not the token itself", preset)
 			return "", ""
 		}
 		name = s
@@ -237,7 +238,8 @@ func (t tokenReader) fromFile(v value) (text, origin string) {
 		return "", ""
 	}
 	if slackToken.MatchString(name) || discordToken.MatchString(name) {
-		t.hidden(v, "this is the path of a file that holds the token, and not the token itself")
+		t.hide(v.line, v.column)
+		t.problem(v, "this is the path of a file that holds the token, and not the token itself")
 		return "", ""
 	}
 	path := t.path(name)

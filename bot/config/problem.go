@@ -57,6 +57,9 @@ func (d *document) err() error {
 	slices.SortStableFunc(d.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	for i := range d.problems {
+		d.problems[i].Text = d.shown(d.problems[i])
+	}
 	return &Error{Problems: d.problems}
 }
 
@@ -79,15 +82,25 @@ func (d *document) problemAt(line, column int, message string) {
 	d.problems = append(d.problems, p)
 }
 
-// hidden notes a mistake at v whose value may be a token: the line is shown
-// without it.
-func (d *document) hidden(v value, format string, args ...any) {
-	d.problem(v, format, args...)
-	p := &d.problems[len(d.problems)-1]
-	runes := []rune(p.Text)
-	if keep := min(v.column-1, len(runes)); len(runes) > keep {
-		p.Text = string(runes[:keep]) + redacted
+// hide leaves out the line from the column on, whatever problem it is shown
+// for: what stands there may be a token.
+func (d *document) hide(line, column int) {
+	if d.hidden == nil {
+		d.hidden = make(map[int]int)
 	}
+	if c, ok := d.hidden[line]; !ok || column < c {
+		d.hidden[line] = column
+	}
+}
+
+// shown returns the text of a problem's line without what is hidden.
+func (d *document) shown(p Problem) string {
+	column, ok := d.hidden[p.Line]
+	runes := []rune(p.Text)
+	if !ok || len(runes) < column {
+		return p.Text
+	}
+	return string(runes[:column-1]) + redacted
 }
 
 // clip keeps a line that somebody pasted a page into readable.
