@@ -33,7 +33,7 @@ func bigLiveBlog(n int) []byte {
 			`"datePublished":"%s","dateModified":"%s","articleBody":%q,"author":%s,"publisher":{"@type":"Organization","name":"Example News",`+
 			`"url":"https://news.example/","logo":{"@type":"ImageObject","url":"https://news.example/logo.png","width":219,"height":60}},`+
 			`"image":{"@type":"ImageObject","url":"https://news.example/%d.jpg","width":615,"height":409},"mainEntityOfPage":"https://news.example/storm-live"}`,
-			i, 751105-i, at, at, strings.Repeat(filler, 3)[:1050], people, i)
+			i, 751105-i, at, at, strings.Repeat(filler, 3)[:1230], people, i)
 	}
 	b.WriteString(`]}</script></body></html>`)
 	return []byte(b.String())

@@ -28,17 +28,10 @@ func (d *document) finish(r *reading) {
 		newestFirst(r.Entries)
 	}
 	r.Entries = identify(r.Entries)
-	gone := r.Withdrawn[:0:0]
-	for _, id := range r.Withdrawn {
-		standing := slices.ContainsFunc(r.Entries, func(e news.Entry) bool { return e.Entry == id })
-		if id != "" && !standing && !slices.Contains(gone, id) {
-			gone = append(gone, id)
-		}
+	if !r.feed { // in feeds fragments are often the name of a campaign
+		alias(r.Entries)
 	}
-	r.Withdrawn = gone
-	if len(r.Withdrawn) > maxEntries {
-		r.Withdrawn = r.Withdrawn[:maxEntries]
-	}
+	r.Withdrawn = gone(r.Withdrawn, r.Entries)
 	r.Ended = r.Ended || d.seemsEnded(r)
 }
 
@@ -157,16 +150,49 @@ func identify(entries []news.Entry) []news.Entry {
 		at[e.Entry] = len(out)
 		out = append(out, e)
 	}
-	for i := range out {
-		e := &out[i]
-		if e.IDKind != news.IDExplicit {
-			continue
+	return out
+}
+
+// alias adds the other names of explicit ids, unless several entries would
+// have the same.
+func alias(entries []news.Entry) {
+	count := make(map[news.EntryID]int, 2*len(entries))
+	others := make([][]news.EntryID, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		count[e.Entry]++
+		if e.IDKind == news.IDExplicit {
+			others[i] = aliases(string(e.Entry))
 		}
-		for _, a := range aliases(string(e.Entry)) {
-			if _, other := at[a]; !other && !slices.Contains(e.Aliases, a) {
-				e.Aliases = append(e.Aliases, a)
+		for _, a := range others[i] {
+			count[a]++
+		}
+	}
+	for i := range entries {
+		for _, a := range others[i] {
+			if count[a] == 1 && !slices.Contains(entries[i].Aliases, a) {
+				entries[i].Aliases = append(entries[i].Aliases, a)
 			}
 		}
+	}
+}
+
+// gone returns the ids of withdrawn once each, without those that stand.
+func gone(withdrawn []news.EntryID, entries []news.Entry) []news.EntryID {
+	if len(withdrawn) == 0 {
+		return nil
+	}
+	seen := make(map[news.EntryID]bool, len(entries))
+	for i := range entries {
+		seen[entries[i].Entry] = true
+	}
+	var out []news.EntryID
+	for _, id := range withdrawn {
+		if id == "" || len(id) > maxID || seen[id] || len(out) == maxEntries {
+			continue
+		}
+		seen[id] = true
+		out = append(out, id)
 	}
 	return out
 }

@@ -40,6 +40,10 @@ func parseBareJSONLD(d *document) (reading, error) {
 		return reading{}, refusal("is not JSON")
 	}
 	blog, ok := liveBlog(d.values)
+	if schema := d.values[0].get("schema").str(); !ok && schema != "" { // Tickaroo's prefetch: markup beside JSON-LD as a string
+		list, _ := recoverJSON(schema)
+		blog, ok = liveBlog(list)
+	}
 	if !ok {
 		return reading{}, refusal("holds no LiveBlogPosting")
 	}
@@ -317,11 +321,11 @@ func (d *document) nameUpdate(e *news.Entry, p *post, u value, page string) {
 		if strings.HasPrefix(ref, "_:") {
 			continue // a blank node is numbered anew in every document
 		}
+		if strings.HasPrefix(ref, "#") && parseBase(home) != nil {
+			ref = home + ref // not the address it was fetched from, which may carry anything
+		}
 		if abs := absolute(d.base, ref); abs != "" {
 			e.URL = abs
-			if strings.HasPrefix(ref, "#") {
-				ref = abs
-			}
 		}
 		e.Entry = news.EntryID(ref)
 		p.fragment = fragmentID(ref, page)

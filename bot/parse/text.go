@@ -259,7 +259,7 @@ func names(list ...string) string {
 	var out []string
 	for _, s := range list {
 		s = strings.Trim(oneLine(s), " ,;|·•")
-		for _, by := range []string{"By ", "by ", "BY ", "Von ", "von ", "Di ", "Por ", "Par ", "Posted by "} {
+		for _, by := range []string{"Posted by ", "Written by ", "By ", "by ", "BY ", "Por ", "Par "} {
 			s = strings.TrimPrefix(s, by)
 		}
 		if s != "" && len(s) <= 200 && !slices.Contains(out, s) {

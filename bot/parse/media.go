@@ -1,0 +1,152 @@
+package parse
+
+import (
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// caption is not text. It may name whose picture it belongs to, or whose words
+// the block quote in the same figure are.
+func (p *prose) caption(s string) {
+	if p.shown > 0 && p.quoted >= p.shown && p.quoted == len(p.b) && len(s) < 200 {
+		p.gap = line
+		p.attribution(s)
+		p.quoted = len(p.b)
+		return
+	}
+	for i := p.figure; i < len(p.media); i++ {
+		if m := &p.media[i]; m.Credit == "" {
+			m.Credit = credit(s)
+		}
+	}
+}
+
+// creditMarks come before the name of whose picture it is.
+var creditMarks = []string{"credit:", "image:", "photograph:", "photo:", "photo by ", "picture:", "pic:", "foto:", "bild:", "crédit", "©", "(c)"}
+
+// credit finds whose work a caption says a picture is; "" where it does not.
+func credit(caption string) string {
+	s := fold(caption)
+	lower := strings.ToLower(s)
+	if len(lower) != len(s) {
+		return ""
+	}
+	for _, mark := range creditMarks {
+		i := strings.LastIndex(lower, mark)
+		if i < 0 {
+			continue
+		}
+		name := strings.Trim(s[i+len(mark):], " :()[].|")
+		if name != "" && len(name) <= 120 {
+			return name
+		}
+	}
+	return ""
+}
+
+func attr(attrs []html.Attribute, key string) string {
+	for i := range attrs {
+		if attrs[i].Key == key {
+			return attrs[i].Val
+		}
+	}
+	return ""
+}
+
+// image sets a picture aside, unless it is an icon, a face or a beacon.
+func (p *prose) image(attrs []html.Attribute) {
+	src := attr(attrs, "src")
+	for _, key := range [...]string{"data-src", "data-original"} {
+		if v := attr(attrs, key); v != "" && (src == "" || strings.HasPrefix(src, "data:") || strings.Contains(src, "placeholder")) {
+			src = v
+		}
+	}
+	if src == "" {
+		src, _, _ = strings.Cut(strings.TrimSpace(attr(attrs, "srcset")), " ")
+	}
+	if w, h := attr(attrs, "width"), attr(attrs, "height"); w == "0" || w == "1" || h == "0" || h == "1" {
+		return
+	}
+	decor := false
+	classWords(attr(attrs, "class"), func(w string) bool {
+		decor = decorative[w]
+		return !decor
+	})
+	if !decor {
+		p.setAside(news.Media{URL: src, Kind: news.Image, Alt: oneLine(attr(attrs, "alt"))})
+	}
+}
+
+var decorative = set("avatar emoji icon logo author pixel tracking spacer smiley")
+
+// player sets aside what is played or shown by somebody else's script.
+func (p *prose) player(tag string, attrs []html.Attribute) {
+	src := attr(attrs, "src")
+	m := news.Media{URL: src, Kind: news.Embed}
+	switch tag {
+	case "video", "amp-video":
+		m.Kind = news.Video
+	case "audio":
+		m.Kind = news.Audio
+	case "amp-twitter":
+		if id := attr(attrs, "data-tweetid"); id != "" {
+			m.URL = "https://twitter.com/i/status/" + id
+		}
+	case "amp-youtube":
+		if id := attr(attrs, "data-videoid"); id != "" {
+			m.URL, m.Kind = "https://www.youtube.com/watch?v="+id, news.Video
+		}
+	case "iframe", "amp-iframe":
+		if m.URL == "" {
+			m.URL = attr(attrs, "data-src")
+		}
+		if strings.Contains(m.URL, "youtube") || strings.Contains(m.URL, "vimeo") {
+			m.Kind = news.Video
+		}
+	}
+	p.setAside(m)
+}
+
+// embed sets aside a post on another platform, with its words as description.
+func (p *prose) embed(link, words string) {
+	p.setAside(news.Media{URL: link, Kind: news.Embed, Alt: clip(words, 500)})
+}
+
+// maxMedia bounds what one entry may carry; nobody shows more.
+const maxMedia = 20
+
+func (p *prose) setAside(m news.Media) {
+	m.URL = absolute(p.base, m.URL)
+	if m.URL == "" || len(p.media) >= maxMedia || p.role() == skipped {
+		return
+	}
+	for i := range p.media {
+		if p.media[i].URL == m.URL {
+			return
+		}
+	}
+	p.media = append(p.media, m)
+}
+
+// absolute resolves ref against base; "" for what is no web address.
+func absolute(base *url.URL, ref string) string {
+	ref = strings.TrimSpace(ref)
+	if ref == "" || len(ref) > 4096 {
+		return ""
+	}
+	u, err := url.Parse(ref)
+	if err != nil {
+		return ""
+	}
+	if base != nil {
+		u = base.ResolveReference(u)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return u.String()
+}
