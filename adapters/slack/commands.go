@@ -1,0 +1,292 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
+)
+
+// Times of Serve. Slack wants an acknowledgement within 3 s, which goes out
+// before anything else is done, and takes answers for half an hour after.
+const (
+	answerLimit = 5 * time.Second        // for bringing an answer to Slack
+	drainTime   = 700 * time.Millisecond // for answers still on their way at the end
+)
+
+// maxAnswers is how many commands are answered at once. What comes beyond is
+// not acknowledged: Slack tells the user so.
+const maxAnswers = 64
+
+// Serve answers slash commands and buttons until ctx is done, within one
+// second, or until Slack refuses the app token. See [chat.Adapter].
+//
+// Slack lists the commands of the app's configuration; cmds are those that are
+// answered. A command may be registered there with a prefix that ends in "-"
+// or "_", such as /desk-latest, where another app has taken the plain name.
+// Connections are reopened for as long as that takes.
+func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Handler) error {
+	if _, app := a.secret(); app == "" {
+		return errNoAppToken()
+	}
+	s := &service{a: a, handler: h, slots: make(chan struct{}, maxAnswers)}
+	for _, c := range cmds {
+		s.names = append(s.names, c.Name)
+	}
+	err := a.listen(ctx, s)
+	s.drain()
+	return err
+}
+
+// A service is one run of Serve.
+type service struct {
+	a       *Adapter
+	names   []string // of the commands
+	handler chat.Handler
+	slots   chan struct{} // one for each command being answered
+	jobs    sync.WaitGroup
+}
+
+// drain waits for the answers, but not for ever: a handler that overstays its
+// time must not hold up the end.
+func (s *service) drain() {
+	done := make(chan struct{})
+	go func() { // ends with the last answer
+		s.jobs.Wait()
+		close(done)
+	}()
+	t := time.NewTimer(drainTime)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}
+
+// A slash is the payload of a slash command.
+type slash struct {
+	Command     string `json:"command"`
+	Text        string `json:"text"`
+	UserID      string `json:"user_id"`
+	ChannelID   string `json:"channel_id"`
+	ResponseURL string `json:"response_url"`
+}
+
+// An interaction is the payload of a pressed button.
+type interaction struct {
+	Type        string `json:"type"`
+	ResponseURL string `json:"response_url"`
+	User        struct {
+		ID     string `json:"id"`
+		Locale string `json:"locale"`
+	} `json:"user"`
+	Channel struct {
+		ID string `json:"id"`
+	} `json:"channel"`
+	Container struct {
+		ChannelID string `json:"channel_id"`
+	} `json:"container"`
+	Actions []struct {
+		ActionID string `json:"action_id"`
+		Value    string `json:"value"`
+	} `json:"actions"`
+}
+
+// A question is a command and the secret address at which it is answered.
+type question struct {
+	cmd chat.Command
+	url string
+}
+
+// slashCommand reads a slash command; false for one that is none of ours.
+func (s *service) slashCommand(payload []byte) (question, bool) {
+	var p slash
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return question{}, false
+	}
+	name := s.name(p.Command)
+	return question{url: p.ResponseURL, cmd: chat.Command{
+		Adapter: s.a.name,
+		Channel: chat.Channel{Adapter: s.a.name, ID: p.ChannelID},
+		User:    p.UserID,
+		Name:    name,
+		Text:    unescaper.Replace(p.Text),
+	}}, name != ""
+}
+
+// unescaper undoes what Slack does to the text of users.
+var unescaper = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
+
+// name returns which of our commands "/desk-latest" is, "" for none.
+func (s *service) name(command string) string {
+	command = strings.ToLower(strings.TrimPrefix(command, "/"))
+	if i := strings.LastIndexAny(command, "-_"); !slices.Contains(s.names, command) {
+		command = command[i+1:]
+	}
+	if !slices.Contains(s.names, command) {
+		return ""
+	}
+	return command
+}
+
+// press reads a pressed button; false for one that is none of ours.
+func (s *service) press(payload []byte) (question, bool) {
+	var p interaction
+	if err := json.Unmarshal(payload, &p); err != nil || p.Type != "block_actions" || len(p.Actions) == 0 {
+		return question{}, false
+	}
+	if p.Channel.ID == "" {
+		p.Channel.ID = p.Container.ChannelID
+	}
+	b := p.Actions[0]
+	return question{url: p.ResponseURL, cmd: chat.Command{
+		Kind:    chat.Press,
+		Adapter: s.a.name,
+		Channel: chat.Channel{Adapter: s.a.name, ID: p.Channel.ID},
+		User:    p.User.ID,
+		Locale:  p.User.Locale,
+		Action:  b.Value,
+	}}, strings.HasPrefix(b.ActionID, actionID) && b.Value != ""
+}
+
+// reserve takes a slot for an answer; false if there is none.
+func (s *service) reserve() bool {
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		s.a.log.Warn("too many commands at once, one dropped")
+		return false
+	}
+}
+
+// answer passes a question to the handler and brings back the reply, beside
+// the caller. It gives back the slot that was reserved.
+func (s *service) answer(ctx context.Context, q question) {
+	s.jobs.Go(func() {
+		defer func() { <-s.slots }()
+		timed, done := context.WithTimeout(ctx, chat.AnswerTime)
+		defer done()
+		result := make(chan outcome, 1)
+		s.jobs.Go(func() { result <- s.ask(timed, q.cmd) })
+		var o outcome
+		select {
+		case o = <-result:
+		case <-timed.Done():
+			o.err = timed.Err()
+			s.a.log.Error("command not answered in time", "command", q.cmd.Name)
+		}
+		// An answer on its way at the end still gets some of drainTime.
+		way, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
+		defer cancel()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime/2, cancel) })()
+		s.reply(way, q, o)
+	})
+}
+
+// An outcome is what a handler returned.
+type outcome struct {
+	reply chat.Reply
+	err   error
+}
+
+// ask calls the handler and makes an error out of a panic.
+func (s *service) ask(ctx context.Context, cmd chat.Command) (o outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.a.log.Error("command panicked", "command", cmd.Name, "panic", fmt.Sprint(p))
+			o = outcome{err: errors.New("panic")}
+		}
+	}()
+	reply, err := s.handler(ctx, cmd)
+	if err != nil {
+		s.a.log.Error("command not answered", "command", cmd.Name, "error", err)
+	}
+	return outcome{reply, err}
+}
+
+// A response is the body of an answer at a response_url
+// (https://docs.slack.dev/interactivity/handling-user-interaction#message_responses).
+type response struct {
+	Type    string `json:"response_type,omitempty"`
+	Replace bool   `json:"replace_original"`
+	message
+	UnfurlLinks bool `json:"unfurl_links"`
+	UnfurlMedia bool `json:"unfurl_media"`
+}
+
+// reply brings the outcome to the user.
+func (s *service) reply(ctx context.Context, q question, o outcome) {
+	if o.err != nil {
+		o.reply = chat.Reply{Text: "Something went wrong on our side. Please try again in a moment."}
+	}
+	if isZero(o.reply) {
+		return
+	}
+	r := response{Type: "ephemeral", message: renderReply(o.reply)}
+	switch {
+	case o.reply.Replace && q.cmd.Kind == chat.Press:
+		r.Type, r.Replace = "", true
+	case o.reply.Public:
+		r.Type = "in_channel"
+	}
+	if err := s.a.respond(ctx, q.url, r); err != nil {
+		s.a.log.Warn("answer lost", "command", q.cmd.Name, "error", err)
+	}
+}
+
+func isZero(r chat.Reply) bool {
+	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0
+}
+
+// respond posts an answer. The address is a secret: it stands in no error.
+func (a *Adapter) respond(ctx context.Context, to string, r response) error {
+	const what = "answer a command"
+	if !a.ours(to) {
+		return errors.New(what + ": the address to answer at is not Slack's")
+	}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return errors.New(what + ": the address to answer at is no URL")
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set("User-Agent", a.agent)
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return a.broken(what, err, true)
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // for the error only
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return fmt.Errorf("%s: %s: %s", what, resp.Status, a.tame(string(text)))
+	}
+	return nil
+}
+
+// ours reports whether an address to answer at belongs to the Slack that we
+// talk to: the host of the API address, or one of Slack's own.
+func (a *Adapter) ours(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil {
+		return false
+	}
+	if u.Scheme == a.base.Scheme && u.Host == a.base.Host {
+		return true
+	}
+	host := "." + strings.ToLower(u.Hostname())
+	return u.Scheme == "https" && (strings.HasSuffix(host, ".slack.com") || strings.HasSuffix(host, ".slack-gov.com"))
+}

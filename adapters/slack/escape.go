@@ -1,0 +1,195 @@
+package slack
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
+)
+
+// ellipsis marks every cut, so that nobody takes a part for the whole.
+const ellipsis = "…"
+
+// maxURL is Slack's limit on the addresses of links and pictures.
+const maxURL = 3000
+
+// clean returns s without what could disturb its surroundings unseen: control
+// characters, bidi overrides and isolates, zero-width characters other than
+// the joiners that some scripts need, invalid UTF-8. Line breaks of every kind
+// become "\n", at most two in a row; white space around the text goes.
+func clean(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
+	var b strings.Builder
+	b.Grow(len(s))
+	breaks, flag := 0, false
+	for _, r := range s {
+		inFlag := flag && isTag(r)
+		flag = r == 0x1F3F4 || inFlag
+		switch {
+		case isBreak(r):
+			if breaks++; breaks <= 2 {
+				b.WriteByte('\n')
+			}
+			continue
+		case r == '\t':
+			r = ' '
+		case hidden(r) || isTag(r) && !inFlag:
+			continue
+		}
+		if !unicode.IsSpace(r) {
+			breaks = 0
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func isBreak(r rune) bool {
+	return r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029
+}
+
+// isTag reports whether r is a tag character. Flags such as Scotland's are a
+// black flag with tags; elsewhere tags hide text.
+func isTag(r rune) bool { return r >= 0xE0020 && r <= 0xE007F }
+
+// hidden reports whether r shows nothing and changes how others are shown.
+func hidden(r rune) bool {
+	switch {
+	case r < 0x20, r >= 0x7F && r <= 0x9F,
+		r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x206F, // bidi
+		r == 0xAD, r == 0x180E, r == 0x200B, r >= 0x2060 && r <= 0x2064, r == 0xFEFF, // zero width
+		r >= 0xFFF9 && r <= 0xFFFB, r >= 0xE0000 && r <= 0xE001F:
+		return true
+	}
+	return false
+}
+
+// inline returns s cleaned and on one line.
+func inline(s string) string {
+	return strings.Join(strings.Fields(clean(s)), " ")
+}
+
+// size returns the length of s in UTF-16 code units. Slack does not say
+// whether it counts these or characters; these are never fewer.
+func size(s string) int {
+	n := 0
+	for _, r := range s {
+		if n++; r > 0xFFFF {
+			n++
+		}
+	}
+	return n
+}
+
+// literal returns s for the places where Slack reads no markup: rich text and
+// plain_text objects. What would be a mention in mrkdwn is broken with a word
+// joiner all the same, in case another program reads the text as mrkdwn.
+func literal(s string) string { return breaker.Replace(s) }
+
+var breaker = strings.NewReplacer("<!", "<\u2060!", "<@", "<\u2060@", "<#", "<\u2060#")
+
+// mrkdwn returns s for the places where Slack reads mrkdwn
+// (https://docs.slack.dev/messaging/formatting-message-text#escaping).
+func mrkdwn(s string) string { return escaper.Replace(s) }
+
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// clip returns s as literal has it, cut to at most limit units.
+func clip(s string, limit int) string { return cut(s, limit, literal) }
+
+// escape returns s as mrkdwn has it, cut to at most limit units.
+func escape(s string, limit int) string { return cut(s, limit, mrkdwn) }
+
+// cut renders s and cuts it to at most limit units, with an ellipsis at the
+// end of what is left. It never cuts within a grapheme or an entity, and at a
+// space where one is near. Where not even the ellipsis fits it returns "".
+func cut(s string, limit int, render func(string) string) string {
+	if full := render(s); size(full) <= limit {
+		return full
+	}
+	if limit < 1 {
+		return ""
+	}
+	used, end := 0, 0          // what fits with the ellipsis
+	wordUsed, wordEnd := 0, -1 // up to the last space
+	g := graphemes.FromString(s)
+	for g.Next() {
+		v := g.Value()
+		used += size(render(v))
+		// A mention broken by literal may lie across two graphemes.
+		if strings.HasPrefix(v, "<") {
+			used++
+		}
+		if used > limit-1 {
+			break
+		}
+		if v == " " || v == "\n" {
+			wordUsed, wordEnd = used-1, end
+		}
+		end += len(v)
+	}
+	if wordEnd > 0 && limit-wordUsed < 24 { // a word is not worth more
+		end = wordEnd
+	}
+	return render(strings.TrimRightFunc(s[:end], unicode.IsSpace)) + ellipsis
+}
+
+// webURL returns raw as Slack accepts it, "" if it is not an http or https
+// address, is too long, or carries a name or password.
+func webURL(raw string) string {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil || u.User != nil || u.Opaque != "" || (u.Scheme != "http" && u.Scheme != "https") || !hostSafe(u.Host) {
+		return ""
+	}
+	rest := u.EscapedPath()
+	if u.RawQuery != "" {
+		rest += "?" + u.RawQuery
+	}
+	if f := u.EscapedFragment(); f != "" {
+		rest += "#" + f
+	}
+	var b strings.Builder
+	b.WriteString(u.Scheme + "://" + u.Host)
+	for _, c := range []byte(rest) {
+		if c <= ' ' || c >= 0x7F || strings.IndexByte("<>\"\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	if size(b.String()) > maxURL {
+		return ""
+	}
+	return b.String()
+}
+
+// hostSafe reports whether host holds nothing that could end a link early.
+func hostSafe(host string) bool {
+	return host != "" && len(host) <= 255 && !strings.ContainsFunc(host, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_:[]", r)
+	})
+}
+
+// imageURL is webURL for pictures, which Slack itself fetches: what it cannot
+// reach it refuses, and the whole card with it.
+func imageURL(raw string) string {
+	s := webURL(raw)
+	u, err := url.Parse(s)
+	if err != nil || s == "" {
+		return ""
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip = ip.Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() {
+			return ""
+		}
+		return s
+	}
+	if !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal") {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,128 @@
+package slack
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pullquote/pullquote/bot/chat"
+)
+
+// Limits of the manifest (https://docs.slack.dev/reference/app-manifest).
+const (
+	maxAppName     = 35
+	maxDescription = 140
+	maxBotName     = 80
+	maxCommand     = 32 // with the slash
+	maxSummary     = 100
+	maxHint        = 1000
+	maxCommands    = 50
+)
+
+// scopes are the least that the adapter needs: to post and edit in channels
+// that it was invited to, to answer commands, to find its own message again
+// after a crash, and to see whether it may post. It needs no user's name, no
+// file and no direct message.
+var scopes = []string{"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read"}
+
+type manifest struct {
+	Meta struct {
+		Major int `json:"major_version"`
+		Minor int `json:"minor_version"`
+	} `json:"_metadata"`
+	Display struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+		Colour      string `json:"background_color"`
+	} `json:"display_information"`
+	Features struct {
+		Bot struct {
+			Name   string `json:"display_name"`
+			Online bool   `json:"always_online"`
+		} `json:"bot_user"`
+		Commands []manifestCommand `json:"slash_commands"`
+	} `json:"features"`
+	OAuth struct {
+		Scopes struct {
+			Bot []string `json:"bot"`
+		} `json:"scopes"`
+	} `json:"oauth_config"`
+	Settings struct {
+		Interactivity struct {
+			Enabled bool `json:"is_enabled"`
+		} `json:"interactivity"`
+		OrgDeploy     bool `json:"org_deploy_enabled"`
+		SocketMode    bool `json:"socket_mode_enabled"`
+		TokenRotation bool `json:"token_rotation_enabled"`
+	} `json:"settings"`
+}
+
+type manifestCommand struct {
+	Command     string `json:"command"`
+	Description string `json:"description"`
+	UsageHint   string `json:"usage_hint,omitempty"`
+	Escape      bool   `json:"should_escape"`
+}
+
+// Manifest returns the app manifest, as JSON, that makes a Slack app called
+// name with what an adapter needs: the least scopes, Socket Mode, buttons, and
+// the slash commands. It is to be pasted at https://api.slack.com/apps, Create
+// New App, From a manifest.
+func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
+	name = inline(name)
+	if name == "" || size(name) > maxAppName {
+		return nil, fmt.Errorf("slack manifest: the name must have 1 to %d characters", maxAppName)
+	}
+	if len(specs) > maxCommands {
+		return nil, fmt.Errorf("slack manifest: more than %d commands", maxCommands)
+	}
+	var m manifest
+	m.Meta.Major, m.Meta.Minor = 1, 1
+	m.Display.Name = name
+	m.Display.Description = "Live pages as quote-and-headline cards, kept true to their source."
+	m.Display.Colour = "#1f3a5f"
+	m.Features.Bot.Name = clip(name, maxBotName)
+	m.Features.Bot.Online = true
+	m.Features.Commands = []manifestCommand{}
+	for _, s := range specs {
+		c, err := slashOf(s)
+		if err != nil {
+			return nil, fmt.Errorf("slack manifest: %w", err)
+		}
+		m.Features.Commands = append(m.Features.Commands, c)
+	}
+	m.OAuth.Scopes.Bot = scopes
+	m.Settings.Interactivity.Enabled = true
+	m.Settings.SocketMode = true
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(m); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// slashOf returns a command as Slack lists it: "/latest", "[source] [count 1-10]".
+func slashOf(s chat.CommandSpec) (manifestCommand, error) {
+	c := manifestCommand{Command: "/" + s.Name, Description: clip(inline(s.Summary), maxSummary)}
+	if s.Name == "" || len(c.Command) > maxCommand || s.Name != strings.ToLower(s.Name) || !alphanumeric(strings.NewReplacer("-", "", "_", "").Replace(s.Name)) {
+		return c, fmt.Errorf("command %q is not 1 to %d lower-case letters, digits, - and _", s.Name, maxCommand-1)
+	}
+	if c.Description == "" {
+		return c, errors.New("command " + s.Name + " has no summary")
+	}
+	var hints []string
+	for _, o := range s.Options {
+		hint := o.Name
+		if o.Kind == chat.NumberOption && o.Max > 0 {
+			hint += fmt.Sprintf(" %d-%d", o.Min, o.Max)
+		}
+		hints = append(hints, "["+hint+"]")
+	}
+	c.UsageHint = clip(strings.Join(hints, " "), maxHint)
+	return c, nil
+}
