@@ -152,7 +152,7 @@ func (d *doc) identifyRole(n int32) identity {
 			return identity{name: full, role: role, person: -1, sure: true}
 		}
 	}
-	if p := d.onlySpeaker(d.section(n)); p >= 0 && d.agrees(p, m.gender) && m.owner < 0 {
+	if p := d.onlySpeaker(n); p >= 0 && d.agrees(p, m.gender) && m.owner < 0 {
 		return identity{name: d.people[p].full, role: d.roleText(n), person: p}
 	}
 	return plain
@@ -174,7 +174,7 @@ func (d *doc) namedBeside(n int32) int32 {
 
 // live reports whether the text is an entry of a live page, or a whole one.
 func (d *doc) live() bool {
-	return d.elder != nil || d.pars[len(d.pars)-1].section >= 3
+	return d.elder != nil || len(d.pars) > 0 && d.pars[len(d.pars)-1].section >= 3
 }
 
 func (d *doc) agrees(p int32, g class) bool {
@@ -304,20 +304,36 @@ func containsWord(text, w string) bool {
 	return false
 }
 
-// onlySpeaker returns the person who is the only one named as speaking in the
-// section, or -1.
-func (d *doc) onlySpeaker(section int32) int32 {
-	if int(section) >= len(d.only) {
-		return -1
-	}
-	return d.only[section]
+// A soleSpeaker is the only person who is named as speaking in a section.
+type soleSpeaker struct {
+	person int32 // or nobody, several
+	at     int32 // the first mention that names them so
 }
 
-// Values of doc.only beside persons.
+// Values of soleSpeaker.person beside persons.
 const (
 	nobody  = -1
 	several = -2
 )
+
+// onlySpeaker returns the only person who is named as speaking in the section
+// of the role n, or -1. Live entries open with a role and name its bearer in
+// full a paragraph later; somebody who is called by the last name there was
+// introduced elsewhere and is somebody else.
+func (d *doc) onlySpeaker(n int32) int32 {
+	section := d.section(n)
+	if int(section) >= len(d.only) {
+		return nobody
+	}
+	o := d.only[section]
+	if o.person < 0 {
+		return nobody
+	}
+	if m := &d.ments[o.at]; o.at > n && m.nameTo-m.name < 2 {
+		return nobody
+	}
+	return o.person
+}
 
 // findNamed notes for every section of a live text who is named as saying
 // something there, quoted or not.
@@ -325,9 +341,9 @@ func (d *doc) findNamed(verdicts []verdict) {
 	if !d.live() {
 		return
 	}
-	d.only = make([]int32, d.pars[len(d.pars)-1].section+1)
+	d.only = make([]soleSpeaker, d.pars[len(d.pars)-1].section+1)
 	for i := range d.only {
-		d.only[i] = nobody
+		d.only[i].person = nobody
 	}
 	for r := range verdicts {
 		if s := verdicts[r].speaker; verdicts[r].accepted && s >= 0 {
@@ -350,12 +366,14 @@ func (d *doc) name(n int32) {
 	if m.kind != aName || m.person < 0 {
 		return
 	}
-	only := &d.only[d.section(n)]
-	if *only != nobody && *only != m.person {
-		*only = several
-		return
+	switch o := &d.only[d.section(n)]; o.person {
+	case nobody:
+		*o = soleSpeaker{m.person, n}
+	case m.person:
+		o.at = min(o.at, n)
+	default:
+		o.person = several
 	}
-	*only = m.person
 }
 
 // An utterance says that a person spoke in a section.

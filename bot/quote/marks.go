@@ -348,7 +348,7 @@ func (p *pairer) opensSingle(i, n, from int) bool {
 		return false
 	}
 	for _, w := range notOpened {
-		if strings.EqualFold(rest[:end], w) && rest[end] != '\'' && rest[end] != 0xE2 {
+		if strings.EqualFold(rest[:end], w) && (w == "n" || rest[end] != '\'' && rest[end] != 0xE2) {
 			return false
 		}
 	}

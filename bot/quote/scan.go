@@ -49,10 +49,10 @@ type doc struct {
 	byLast  map[string]int32 // last name → newest person of that name
 	facts   []fact
 	english bool
-	elder   []*digest   // older entries of the page, nearest first; nil for a lone text
-	said    []utterance // who spoke so far
-	only    []int32     // by section of a live text: the only person who speaks, nobody or several
-	fuel    int         // steps left for the quote at hand
+	elder   []*digest     // older entries of the page, nearest first; nil for a lone text
+	said    []utterance   // who spoke so far
+	only    []soleSpeaker // by section of a live text
+	fuel    int           // steps left for the quote at hand
 }
 
 // A headKind says whether the first paragraph of a text is a headline.
@@ -514,7 +514,7 @@ func (d *doc) shapedAsHeadline(i int) bool {
 		return false
 	}
 	last := d.text[p.end-1]
-	if i > 0 && strings.IndexByte(".:;,", last) >= 0 || i == 0 && last == ':' || last == 0x9D || last == '"' {
+	if i > 0 && strings.IndexByte(".:;,", last) >= 0 || i == 0 && last == ':' || last == 0x9D || last == '"' { // a line of speech
 		return false
 	}
 	if c, _ := utf8.DecodeRuneInString(d.text[p.start:p.end]); !unicode.IsUpper(c) && c != '\'' && c != '‘' && !unicode.IsDigit(c) {
@@ -523,7 +523,7 @@ func (d *doc) shapedAsHeadline(i int) bool {
 	if strings.Contains(d.text[p.start:p.end], "Credit:") {
 		return false
 	}
-	if p.to-p.from < 4 {
+	if p.to-p.from < 4 && !(i == 0 && d.toks[p.from].p == 'Q') {
 		return false
 	}
 	q := &d.pars[i+1]
