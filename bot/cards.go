@@ -43,7 +43,7 @@ func CardOf(src news.Source, e news.Entry) chat.Card {
 		}
 	}
 	if len(c.Quotes) == 0 || c.Headline == "" {
-		c.Text = lead(e.Body, leadRunes)
+		c.Text = lead(withoutByline(e.Body), leadRunes)
 	}
 	c.Image = imageOf(&e)
 	return c
@@ -62,9 +62,10 @@ func stateOf(e *news.Entry) chat.State {
 }
 
 // cardQuote names a speaker only as far as the text makes sure of it, and
-// links to the words themselves where the entry has an address.
+// links to the words themselves where the entry has an address. The comma that
+// leads on to "she said" is the reporter's and goes.
 func cardQuote(e *news.Entry, q news.Quote) chat.Quote {
-	cq := chat.Quote{Text: q.Text, Speaker: q.Speaker, Role: q.Role}
+	cq := chat.Quote{Text: strings.TrimRight(q.Text, ", "), Speaker: q.Speaker, Role: q.Role}
 	if q.Confidence == news.Low {
 		cq.Speaker, cq.Role = "", ""
 	}
@@ -94,6 +95,17 @@ func imageOf(e *news.Entry) chat.Image {
 		}
 	}
 	return chat.Image{}
+}
+
+// withoutByline drops a last paragraph that only announces a recording ("Our
+// reporter reports from the quay:"): on a card there is nothing after it.
+func withoutByline(body string) string {
+	body = strings.TrimSpace(body)
+	if !strings.HasSuffix(body, ":") {
+		return body
+	}
+	i := strings.LastIndex(body, "\n\n")
+	return body[:max(i, 0)]
 }
 
 // lead returns the beginning of a text: whole paragraphs, then whole

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +38,7 @@ const (
 	pollLease = 2 * time.Minute
 	// maxWait bounds how long a source's own "not before" is believed. Pages
 	// that are served with a day's max-age are live all the same.
-	maxWait = 15 * time.Minute
+	maxWait = 5 * time.Minute
 	// maxRetry bounds the pause between readings of a source that fails.
 	maxRetry = 30 * time.Minute
 	// defaultMaxAge is how old an entry may be, at the last reading, to be
@@ -243,7 +245,7 @@ func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot) 
 	now := time.Now()
 	done, err := p.store.Record(ctx, l, store.Poll{
 		Title: snap.Title, Format: snap.Format, Ended: snap.Ended,
-		Cursor: snap.Cursor, Next: p.next(l, snap.Wait, now), Changes: changes,
+		Cursor: nextCursor(snap.Cursor, changes), Next: p.next(l, snap.Wait, now), Changes: changes,
 	})
 	if err != nil {
 		return fmt.Errorf("record %s: %w", l.Source.ID, err)
@@ -260,6 +262,15 @@ func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot) 
 		p.wake()
 	}
 	return nil
+}
+
+// nextCursor returns the cursor to save. While an entry is missed its page must
+// be read whole again, even if it has not changed: a second reading decides.
+func nextCursor(c news.Cursor, changes []news.Change) news.Cursor {
+	if slices.ContainsFunc(changes, func(c news.Change) bool { return c.Kind == news.Missed && c.Missed > 0 }) {
+		c.ETag, c.LastModified, c.Body = "", "", ""
+	}
+	return c
 }
 
 // changes returns what the ledger should save of the snapshot.
@@ -335,8 +346,17 @@ func fillQuotes(changes []news.Change, snap news.Snapshot) {
 		return
 	}
 	for i, quotes := range quote.PageOf(snap.Title, parts, want) {
-		changes[of[i]].Entry.Quotes = quotes
+		changes[of[i]].Entry.Quotes = withoutEchoes(quotes)
 	}
+}
+
+// withoutEchoes drops the quotes of a headline that the text gives in full.
+func withoutEchoes(quotes []news.Quote) []news.Quote {
+	return slices.DeleteFunc(quotes, func(q news.Quote) bool {
+		return q.InHeadline && slices.ContainsFunc(quotes, func(o news.Quote) bool {
+			return !o.InHeadline && strings.Contains(strings.ToLower(o.Text), strings.ToLower(q.Text))
+		})
+	})
 }
 
 // position finds an entry of a change in the snapshot, where it may stand

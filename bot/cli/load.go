@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pullquote/pullquote/adapters/console"
+	"github.com/pullquote/pullquote/adapters/discord"
+	"github.com/pullquote/pullquote/adapters/slack"
+	"github.com/pullquote/pullquote/bot"
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/config"
+	"github.com/pullquote/pullquote/bot/demo"
+	"github.com/pullquote/pullquote/bot/fetch"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/bot/parse"
+	"github.com/pullquote/pullquote/store"
+)
+
+// defaultConfig is where commands look for the configuration.
+const defaultConfig = "config.yaml"
+
+// configFlag adds --config to a command.
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", defaultConfig, "the configuration `file`")
+}
+
+func (e *env) load(path string) (*config.Config, error) {
+	return config.Load(path, config.Options{
+		Getenv: e.lookup, CheckCron: bot.CheckSchedule, Formats: parse.Formats(), Demos: demo.Names(),
+	})
+}
+
+// logger writes to Err as the configuration says.
+func (e *env) logger(c config.Log) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(e.Err, opts))
+	}
+	return slog.New(slog.NewTextHandler(e.Err, opts))
+}
+
+// userAgent names the program and where its owner can be reached.
+func userAgent(contact string) string {
+	if contact == "" {
+		contact = "https://github.com/pullquote/pullquote"
+	}
+	return fmt.Sprintf("Pullquote/%s (+%s)", version(), contact)
+}
+
+func newFetcher(c *config.Config) *fetch.Client {
+	return fetch.New(fetch.Options{
+		UserAgent: userAgent(c.Contact), MaxBody: c.Limits.Body, Timeout: c.Limits.Timeout, PerHost: c.Limits.PerHost,
+	})
+}
+
+// adapters makes the active adapters of the configuration.
+func (e *env) adapters(c *config.Config, log *slog.Logger) ([]chat.Adapter, error) {
+	var list []chat.Adapter
+	for _, a := range c.Adapters {
+		if a.Inactive != "" {
+			continue
+		}
+		made, err := e.adapter(a, log)
+		if err != nil {
+			return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
+		}
+		list = append(list, made)
+	}
+	return list, nil
+}
+
+func (e *env) adapter(a config.Adapter, log *slog.Logger) (chat.Adapter, error) {
+	log = log.With("adapter", a.Name)
+	switch a.Platform {
+	case config.Slack:
+		return slack.New(slack.Options{
+			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log,
+		})
+	case config.Discord:
+		return discord.New(discord.Options{
+			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log,
+		})
+	default:
+		o := e.consoleOptions()
+		o.Name, o.In = a.Name, e.In
+		return console.New(o), nil
+	}
+}
+
+// sources returns what a configuration follows and who is told: the channels
+// for which told reports true. A channel of an adapter without a token is left
+// out, so that it begins with what is new then, not with a backlog.
+func sources(c *config.Config, told func(chat.Channel) bool) (list []news.Source, subs []store.Subscription) {
+	for _, s := range c.Sources {
+		list = append(list, s.Source)
+		for _, ch := range s.Channels {
+			if told(ch) {
+				subs = append(subs, store.Subscription{Source: s.ID, Channel: ch, Silent: s.Silent})
+			}
+		}
+	}
+	return list, subs
+}

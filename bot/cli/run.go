@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pullquote/pullquote/adapters/console"
+	"github.com/pullquote/pullquote/bot"
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/config"
+	"github.com/pullquote/pullquote/bot/demo"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/bolt"
+)
+
+type runFlags struct {
+	config string
+	once   bool
+	dryRun bool
+}
+
+func newRun(e *env) *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Follow the sources and post their cards",
+		Long: `Follows the sources of the configuration until it is interrupted: polls them,
+posts a card for each new entry, edits the cards of entries that change, and
+answers commands. Cards of the console adapter go to standard output, the log to
+standard error.
+
+What was there when a source is first seen is not news: only its newest entries
+are posted, as many as first_sight says. A later run posts nothing twice.`,
+		Example: `  pullquote run --config config.example.yaml
+  pullquote run --once        poll every source once, deliver, and end
+  pullquote run --dry-run     print the cards here instead of posting them`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd.Context(), f) },
+	}
+	configFlag(cmd, &f.config)
+	cmd.Flags().BoolVar(&f.once, "once", false, "poll every source once, deliver what is due, and end")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false,
+		"print cards here instead of posting them and save nothing; shows at least the three newest entries of each source")
+	return cmd
+}
+
+func (e *env) run(ctx context.Context, f runFlags) error {
+	c, err := e.load(f.config)
+	if err != nil {
+		return err
+	}
+	log := e.logger(c.Log)
+	for _, n := range c.Notices {
+		log.Info("configuration", "notice", n)
+	}
+	adapters, err := e.adapters(c, log)
+	if err != nil {
+		return err
+	}
+	path := c.Store
+	if f.dryRun {
+		adapters = e.dryRun(c)
+		dir, err := os.MkdirTemp("", "pullquote-dry-run-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }() // the system cleans what is left
+		path = filepath.Join(dir, "pullquote.db")
+	}
+	st, err := openStore(path)
+	if err != nil {
+		return err
+	}
+	err = e.follow(ctx, c, st, adapters, log, f)
+	return errors.Join(err, st.Close())
+}
+
+func openStore(path string) (*bolt.Store, error) {
+	st, err := bolt.Open(path, bolt.Options{})
+	if errors.Is(err, store.ErrLocked) {
+		return nil, fmt.Errorf("%w; is Pullquote running already? Stop it, or give this one another “store”", err)
+	}
+	return st, err
+}
+
+// follow runs the bot over an open ledger.
+func (e *env) follow(ctx context.Context, c *config.Config, st *bolt.Store, adapters []chat.Adapter, log *slog.Logger, f runFlags) error {
+	told := c.Active
+	if f.dryRun {
+		told = func(chat.Channel) bool { return true }
+	}
+	list, subs := sources(c, told)
+	site, err := demoFor(ctx, list)
+	if err != nil {
+		return err
+	}
+	known := false // the demo's whole story
+	if site != nil {
+		defer site.Close()
+		if known, err = resumeDemo(ctx, site, list, subs, st); err != nil {
+			return err
+		}
+	}
+	client := newFetcher(c)
+	defer client.Close()
+	b, err := bot.New(bot.Options{
+		Store: st, Fetcher: client, Adapters: adapters, Sources: list, Subscriptions: subs, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	if known && !f.dryRun {
+		fmt.Fprintf(e.Err, "The demo's story has been told before, and nothing is posted twice. "+
+			"To see it again: pullquote run --dry-run --config %s, or delete %s first.\n", f.config, c.Store)
+	}
+	if f.once {
+		return e.once(ctx, b)
+	}
+	return b.Run(ctx)
+}
+
+// oncePatience is how long --once waits for rate limits and retries.
+const oncePatience = time.Minute
+
+func (e *env) once(ctx context.Context, b *bot.Bot) error {
+	sum, err := b.Once(ctx, oncePatience)
+	if err != nil {
+		return err
+	}
+	if sum.Failed > 0 || sum.Left.Due+sum.Left.Waiting > 0 {
+		return fmt.Errorf("%d of %d sources could not be read, %d cards are still to be delivered; the log says why",
+			sum.Failed, sum.Sources, sum.Left.Due+sum.Left.Waiting)
+	}
+	return nil
+}
+
+// dryRun returns consoles in place of every adapter that channels name, and
+// makes sure that each source has something to show.
+func (e *env) dryRun(c *config.Config) []chat.Adapter {
+	const shown = 3
+	for i := range c.Sources {
+		c.Sources[i].Newest = max(c.Sources[i].Newest, shown)
+	}
+	var list []chat.Adapter
+	for _, a := range c.Adapters {
+		o := e.consoleOptions()
+		o.Name, o.Label = a.Name, true
+		list = append(list, console.New(o))
+	}
+	return list
+}
+
+// demoScheme marks a source that is a page of our own.
+const demoScheme = "demo:"
+
+// demoFor serves the demo page, beginning now, if a source names it, and
+// points those sources at it. It returns nil if none does; the caller closes
+// what it returns.
+func demoFor(ctx context.Context, list []news.Source) (*demo.Server, error) {
+	var site *demo.Server
+	for i := range list {
+		if !strings.HasPrefix(list[i].URL, demoScheme) {
+			continue
+		}
+		if site == nil {
+			var err error
+			if site, err = demo.Listen(ctx, time.Now()); err != nil {
+				return nil, err
+			}
+		}
+		list[i].URL, list[i].Private = site.URL(), true
+	}
+	return site, nil
+}
+
+// resumeDemo lets the demo's story go on where the ledger saw it first, so that
+// a second run is no second story. It reports whether it has been told whole.
+func resumeDemo(ctx context.Context, site *demo.Server, list []news.Source, subs []store.Subscription, st store.Store) (told bool, err error) {
+	if err := st.Sync(ctx, list, subs); err != nil {
+		return false, fmt.Errorf("sync sources: %w", err)
+	}
+	statuses, err := st.Sources(ctx)
+	if err != nil {
+		return false, fmt.Errorf("list sources: %w", err)
+	}
+	for _, s := range statuses {
+		if s.Source.URL == site.URL() && !s.FirstSeen.IsZero() {
+			site.Start(s.FirstSeen)
+			return site.Done(time.Now()), nil
+		}
+	}
+	return false, nil
+}
