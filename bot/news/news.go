@@ -170,6 +170,10 @@ type Snapshot struct {
 	Withdrawn []EntryID // explicit tombstones for entries that Entries no longer holds
 	Window    bool      // only part of the page: absence means nothing at its edges
 	Ended     bool      // the source says that its coverage has ended
+	// Since is the oldest time the snapshot covers without gaps; zero means that
+	// of its oldest entry. Older entries may be in it all the same, pinned on
+	// top or published again: absence before Since means nothing.
+	Since time.Time
 	// Discovery reports that Entries are addresses of pages that may be worth
 	// following, as in a news sitemap, and are not to be told as entries.
 	Discovery bool

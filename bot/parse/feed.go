@@ -45,6 +45,7 @@ func parseFeed(d *document) (reading, error) {
 		if feed = d.salvage(text); feed == nil {
 			return r, refusal("is broken: " + fold(err.Error()))
 		}
+		r.partial = true
 	}
 	r.Title, r.Window = feed.Title, true
 	r.Wait = timeToLive(extra.ttl)

@@ -24,8 +24,12 @@ func (d *document) finish(r *reading) {
 	for i := range r.Entries {
 		d.tidy(&r.Entries[i])
 	}
-	if !r.kept {
-		newestFirst(r.Entries)
+	if r.Since.IsZero() {
+		r.Since = covered(r.Entries)
+	}
+	newestFirst(r.Entries)
+	if r.partial && len(r.Entries) > 0 {
+		r.Since = r.Entries[0].Published
 	}
 	r.Entries = identify(r.Entries)
 	if !r.feed { // in feeds fragments are often the name of a campaign
@@ -61,10 +65,36 @@ func (d *document) tidy(e *news.Entry) {
 	}
 }
 
-// newestFirst sorts by publication time. An entry without one stays with the
-// neighbour it has in the document. Documents that tell the story from the
-// beginning are turned round first.
-func newestFirst(entries []news.Entry) {
+// covered returns the time down to which entries, in document order, leave
+// nothing out: that of the entry at the old end of the document. Zero if that
+// is the oldest anyway, or if nothing is out of order.
+func covered(entries []news.Entry) time.Time {
+	first, last, oldest := time.Time{}, time.Time{}, time.Time{}
+	for i := range entries {
+		t := entries[i].Published
+		if t.IsZero() {
+			continue
+		}
+		if first.IsZero() {
+			first = t
+		}
+		if oldest.IsZero() || t.Before(oldest) {
+			oldest = t
+		}
+		last = t
+	}
+	edge := last
+	if upwards(entries) {
+		edge = first
+	}
+	if !edge.After(oldest) {
+		return time.Time{}
+	}
+	return edge
+}
+
+// upwards reports whether the entries tell the story from the beginning.
+func upwards(entries []news.Entry) bool {
 	up, down := 0, 0
 	last := time.Time{}
 	for i := range entries {
@@ -80,10 +110,17 @@ func newestFirst(entries []news.Entry) {
 		}
 		last = t
 	}
-	if last.IsZero() {
+	return up > down
+}
+
+// newestFirst sorts by publication time. An entry without one stays with the
+// neighbour it has in the document. Documents that tell the story from the
+// beginning are turned round first.
+func newestFirst(entries []news.Entry) {
+	if !slices.ContainsFunc(entries, func(e news.Entry) bool { return !e.Published.IsZero() }) {
 		return
 	}
-	if up > down {
+	if upwards(entries) {
 		slices.Reverse(entries)
 	}
 	type dated struct {

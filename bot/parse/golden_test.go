@@ -115,6 +115,8 @@ func show(snap news.Snapshot, report Report, err error) string {
 	line("window", snap.Window)
 	line("ended", snap.Ended)
 	line("discovery", snap.Discovery)
+	line("since", stamp3339(snap.Since))
+	line("wait", waiting(snap.Wait))
 	line("withdrawn", snap.Withdrawn)
 	for _, f := range report.Fields {
 		fmt.Fprintf(&b, "field %s: %s over %s in %d, %s\n", f.Name, f.Winner, f.Loser, f.Entries, f.Reason)
@@ -139,6 +141,13 @@ func show(snap news.Snapshot, report Report, err error) string {
 		}
 	}
 	return b.String()
+}
+
+func waiting(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
 }
 
 func stamp3339(t time.Time) string {

@@ -28,9 +28,8 @@ func (d *document) guardianPage(v value) (reading, error) {
 		d.base = parseBase(r.URL)
 	}
 	blocks := v.get("blocks").list()
-	if pinned := v.get("pinnedPost"); pinned.kind == 'o' { // not among the blocks of page 1
-		blocks = append([]value{pinned}, blocks...)
-	}
+	// pinnedPost is not read: it is not among the blocks of its page but older,
+	// and comes with the page it belongs to.
 	if len(blocks) == 0 {
 		v.walk(func(o value) bool {
 			if o.kind == 'o' && o.has("elements") && (o.has("blockFirstPublished") || o.has("blockCreatedOn")) {

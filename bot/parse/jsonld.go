@@ -414,7 +414,7 @@ func (d *document) distrust(b blog, r *reading, posts []post) {
 	}
 	sharedAddress(r, posts)
 	page := oneLine(b.root.first("headline", "name").str())
-	stamp := d.whenValue(b.root.get("datePublished"))
+	stamps := d.pageTimes(b.root)
 	authors := b.people(b.root.get("author"))
 	var headlines, times int
 	same := true
@@ -423,7 +423,7 @@ func (d *document) distrust(b blog, r *reading, posts []post) {
 		if e.Headline == page && page != "" {
 			headlines++
 		}
-		if e.Published.Equal(stamp) && !stamp.IsZero() {
+		if e.Published.Equal(r.Entries[0].Published) && slices.ContainsFunc(stamps, e.Published.Equal) {
 			times++
 		}
 		same = same && e.Author == authors
@@ -455,6 +455,17 @@ func (d *document) distrust(b blog, r *reading, posts []post) {
 		lost("author", "all authors of the page on every entry", n)
 	}
 	d.distrustPicture(b, r)
+}
+
+// pageTimes returns the times that the page states for itself.
+func (d *document) pageTimes(root value) []time.Time {
+	var list []time.Time
+	for _, key := range []string{"datePublished", "dateModified", "dateCreated", "coverageStartTime"} {
+		if t := d.whenValue(root.get(key)); !t.IsZero() {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // sharedAddress takes back an address that several updates give as theirs: the

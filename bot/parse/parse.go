@@ -111,12 +111,10 @@ type Field struct {
 // A reading is what a format made of a document.
 type reading struct {
 	news.Snapshot
-	// kept says that the entries stand in the order they should keep, newest
-	// first, whatever their times say.
-	kept bool
 	// understood says that a reading without entries is an answer.
 	understood bool
 	feed       bool // entries need no text
+	partial    bool // entries in the midst could not be read
 	fields     []Field
 	end        time.Time // when the source says its coverage ends; zero if it does not
 }
