@@ -18,6 +18,7 @@ type view struct {
 	Title    string
 	Ended    bool
 	Modified time.Time
+	More     bool // older updates are on another page
 	LD       template.JS
 	Updates  []shown // newest first
 }
@@ -36,50 +37,70 @@ type shown struct {
 	Credit   string
 }
 
-// viewAt returns the page at age after its start. base is the site's address.
-func viewAt(start time.Time, age time.Duration, base string) view {
-	v := view{Title: title, Modified: start, Ended: age >= Length}
-	for _, u := range story {
-		if age < u.revealed() || u.goneAt > 0 && age >= u.goneAt {
-			continue
-		}
-		s := shown{ID: u.id, Headline: u.headline, Body: u.body, Author: u.author, Key: u.key, Time: start.Add(u.at)}
-		if u.correct != nil && age >= u.correctAt {
-			s.Body, s.Edited = u.correct, start.Add(u.correctAt)
-		}
-		if u.image != "" {
-			s.Image, s.Caption, s.Credit = base+photo, u.image, credit
-		}
-		v.Updates = append(v.Updates, s)
-	}
-	slices.Reverse(v.Updates)
-	v.Modified = modified(start, age)
+// perPage is how many updates the page shows; the others are behind "Load more
+// updates".
+const perPage = 12
+
+// A teller knows where and when a story is told.
+type teller struct {
+	start time.Time
+	pace  float64
+	base  string // the site's address
+}
+
+// at returns the time of a moment of the story, in whole seconds.
+func (t teller) at(age time.Duration) time.Time {
+	return t.start.Add(time.Duration(float64(age) / t.pace)).Truncate(time.Second)
+}
+
+// view returns the page at an age of the story: its newest updates, or those
+// that did not fit.
+func (t teller) view(age time.Duration, older bool) view {
+	v := view{Title: title, Modified: t.modified(age), Ended: age >= Length}
 	if v.Ended {
 		v.Title += " – as it happened"
 	}
-	v.LD = template.JS(structured(v, start, base+Page)) // our own JSON, "<" escaped by encoding/json
+	for _, u := range slices.Backward(story) {
+		if age >= u.revealed() && (u.goneAt == 0 || age < u.goneAt) {
+			v.Updates = append(v.Updates, t.show(u, age))
+		}
+	}
+	n := min(perPage, len(v.Updates))
+	if older {
+		v.Updates = v.Updates[n:]
+	} else {
+		v.More = n < len(v.Updates)
+		v.Updates = v.Updates[:n]
+	}
+	v.LD = template.JS(t.structured(v)) // our own JSON, "<" escaped by encoding/json
 	return v
 }
 
+func (t teller) show(u update, age time.Duration) shown {
+	s := shown{ID: u.id, Headline: u.headline, Body: u.body, Author: u.author, Key: u.key, Time: t.at(u.at)}
+	if u.correct != nil && age >= u.correctAt {
+		s.Headline, s.Body, s.Edited = u.correctHeadline, u.correct, t.at(u.correctAt)
+	}
+	if u.image != "" {
+		s.Image, s.Caption, s.Credit = t.base+photo, u.image, credit
+	}
+	return s
+}
+
 // modified returns when the page last changed before age.
-func modified(start time.Time, age time.Duration) time.Time {
+func (t teller) modified(age time.Duration) time.Time {
 	last := time.Duration(0)
-	note := func(at time.Duration) {
-		if at <= age {
-			last = max(last, at)
-		}
-	}
 	for _, u := range story {
-		note(u.revealed())
-		if u.correct != nil {
-			note(u.correctAt)
-		}
-		if u.goneAt > 0 {
-			note(u.goneAt)
+		for _, at := range []time.Duration{u.at, u.correctAt, u.goneAt} {
+			if at <= age {
+				last = max(last, at)
+			}
 		}
 	}
-	note(Length)
-	return start.Add(last)
+	if age >= Length {
+		last = Length
+	}
+	return t.at(last)
 }
 
 // The structured data of the page: schema.org LiveBlogPosting.
@@ -95,7 +116,7 @@ type liveBlog struct {
 
 type blogPost struct {
 	Type      string    `json:"@type"`
-	ID        string    `json:"@id"`
+	ID        string    `json:"@id"` // without the host: another run has another port
 	URL       string    `json:"url"`
 	Headline  string    `json:"headline"`
 	Body      string    `json:"articleBody"`
@@ -117,18 +138,19 @@ type picture struct {
 	Credit  string `json:"creditText"`
 }
 
-func structured(v view, start time.Time, page string) string {
+func (t teller) structured(v view) string {
+	page := t.base + Page
 	b := liveBlog{
 		Context: "https://schema.org", Type: "LiveBlogPosting", URL: page, Headline: v.Title,
-		Start: start.Add(story[0].at),
+		Start: t.at(story[0].at),
 	}
 	if v.Ended {
-		end := start.Add(Length)
+		end := t.at(Length)
 		b.End = &end
 	}
 	for _, s := range v.Updates {
 		p := blogPost{
-			Type: "BlogPosting", ID: page + "#" + s.ID, URL: page + "#" + s.ID, Headline: s.Headline,
+			Type: "BlogPosting", ID: Page + "#" + s.ID, URL: Page + "#" + s.ID, Headline: s.Headline,
 			Body: strings.Join(s.Body, "\n\n"), Published: s.Time, Modified: s.Time, Author: person{"Person", s.Author},
 		}
 		if !s.Edited.IsZero() {
@@ -151,7 +173,8 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Title}}</title>
+{{if not .Ended}}<meta http-equiv="refresh" content="5">
+{{end}}<title>{{.Title}}</title>
 <script type="application/ld+json">
 {{.LD}}
 </script>
@@ -165,7 +188,9 @@ article.is-key-event { border-left: 4px solid var(--mark); padding-left: 1rem }
 h2 { margin: .2rem 0 }
 time, .byline, figcaption, footer { color: #888; font-size: .85rem }
 figure { margin: 0 } img { max-width: 100%; height: auto }
-button { font: inherit; padding: .5em 1em }
+.more { display: inline-block; border: 1px solid; border-radius: .2em; padding: .5em 1em; color: inherit; text-decoration: none }
+h2 a { color: inherit; text-decoration: none } h2 a:hover { text-decoration: underline }
+article:target { outline: 2px solid var(--mark); outline-offset: .4rem }
 </style>
 </head>
 <body>
@@ -176,13 +201,13 @@ button { font: inherit; padding: .5em 1em }
 <main class="liveblog">
 {{range .Updates}}<article class="live-entry{{if .Key}} is-key-event{{end}}" id="{{.ID}}"{{if .Key}} data-type="key-event"{{end}}>
 <time datetime="{{.Time.Format "2006-01-02T15:04:05Z"}}">{{.Time.Format "15:04:05"}} UTC</time>{{if not .Edited.IsZero}} <span class="updated">(amended <time datetime="{{.Edited.Format "2006-01-02T15:04:05Z"}}">{{.Edited.Format "15:04:05"}}</time>)</span>{{end}}
-<h2>{{.Headline}}</h2>
+<h2><a rel="bookmark" href="#{{.ID}}">{{.Headline}}</a></h2>
 <p class="byline">By {{.Author}}</p>
 {{if .Image}}<figure><img src="{{.Image}}" alt="{{.Caption}}" width="480" height="240"><figcaption>{{.Caption}} Credit: {{.Credit}}</figcaption></figure>
 {{end}}{{range .Body}}<p>{{.}}</p>
 {{end}}</article>
 {{end}}</main>
-<footer><button type="button">Load more updates</button></footer>
+<footer>{{if .More}}<a class="more" href="?older">Load more updates</a>{{end}}</footer>
 </body>
 </html>
 `))

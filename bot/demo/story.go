@@ -12,8 +12,10 @@ type update struct {
 	key       bool
 	image     string // caption; "" for no image
 	correctAt time.Duration
-	correct   []string // the body from correctAt on; nil for no correction
-	goneAt    time.Duration
+	correct   []string      // the body from correctAt on; nil for no correction
+	goneAt    time.Duration // 0 for never
+
+	correctHeadline string // goes with correct
 }
 
 // revealed returns how long after the start the update appears.
@@ -64,7 +66,7 @@ var story = []update{
 			"“Forty lorries are waiting on the quay and more are coming,” said Una Marsh, the harbour master.",
 			"Drivers are being given soup and tea in the old fish market.",
 		},
-		correctAt: correctedAt,
+		correctAt: correctedAt, correctHeadline: "Fourteen lorries wait on the quay",
 		correct: []string{
 			"“Fourteen lorries are waiting on the quay and more are coming,” said Una Marsh, the harbour master.",
 			"Drivers are being given soup and tea in the old fish market.",
