@@ -190,9 +190,9 @@ func (a *Adapter) dialer() *websocket.Dialer {
 		WriteBufferSize:  32 << 10, // Slack does not put fragments together
 	}
 	if t, ok := a.client.Transport.(*http.Transport); ok && t != nil {
-		d.Proxy, d.NetDialContext = t.Proxy, t.DialContext
-		if t.TLSClientConfig != nil {
-			d.TLSClientConfig = t.TLSClientConfig.Clone()
+		t = t.Clone() // others may be using it, and it writes to its own TLS configuration
+		d.Proxy, d.NetDialContext, d.TLSClientConfig = t.Proxy, t.DialContext, t.TLSClientConfig
+		if d.TLSClientConfig != nil {
 			d.TLSClientConfig.NextProtos = nil // no HTTP/2
 		}
 	}

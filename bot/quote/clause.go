@@ -154,6 +154,9 @@ func (d *doc) hostOf(m, floor int32, depth int) int32 {
 				continue
 			}
 		}
+		if i-1 >= floor && d.toks[i].cls&clIng != 0 && d.toks[i].ends < 0 && d.toks[i-1].cls&clPrep != 0 {
+			i-- // responsible for gathering the evidence
+		}
 		if i < floor || d.toks[i].cls&clPrep == 0 || d.toks[i].p != 0 {
 			return m
 		}
@@ -165,6 +168,9 @@ func (d *doc) hostOf(m, floor int32, depth int) int32 {
 			i--
 		}
 		host := d.mentionBefore(i, floor)
+		if host < 0 && i-1 >= floor && d.toks[i-1].word() && followsNoun(d.word(i-1)) {
+			host = d.mentionBefore(i-1, floor)
+		}
 		if host < 0 {
 			if i-1 >= floor && d.isVerb(i-1) && depth < 5 {
 				if d.toks[i-1].cls&clPart != 0 && d.mentionBefore(i-1, floor) >= 0 {

@@ -402,6 +402,9 @@ func (d *doc) joins(j, from, end int32, nouns int, bare bool, p *par) bool {
 		}
 		return d.joinsVerb(j, from, end, nouns, bare)
 	}
+	if nouns > 0 && !noun && followsNoun(d.word(j)) {
+		return false
+	}
 	if nouns > 0 && bare && !noun {
 		return d.leadsToNoun(j, end)
 	}
@@ -409,6 +412,17 @@ func (d *doc) joins(j, from, end int32, nouns int, bare bool, p *par) bool {
 		return false
 	}
 	return true
+}
+
+// followsNoun reports whether w is an adjective that stands after its noun: the
+// worker |responsible for it, people |familiar with it.
+func followsNoun(w string) bool {
+	switch w {
+	case "responsible", "familiar", "close", "involved", "present", "available", "likely", "able", "unable", "aware", "unaware", "critical",
+		"opposed", "due", "nearby", "alike", "alone", "desperate", "eager", "keen", "loyal", "sympathetic", "angry", "worth", "capable", "proud", "tired", "afraid", "happy", "unhappy":
+		return true
+	}
+	return false
 }
 
 // joinsVerb is joins for words that are verbs elsewhere: the plan, a vote, the
