@@ -2,8 +2,6 @@ package quote
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // A candidate is a mention that may be the speaker of the quote at hand.
@@ -389,90 +387,115 @@ func (a *attributor) startsSentence(r int32) bool {
 	return true
 }
 
+// A walk goes left from a quote through its sentence.
+type walk struct {
+	q, floor int32 // the quote, the first token of the sentence
+	colon    bool  // a colon stands right before the quote
+	near     bool  // only marks were passed so far
+	met      bool  // another quote was passed
+	verbs    int   // verbs with a subject, but for those after "to"
+	says     int   // verbs of saying among them
+	actor    int32 // the subject of the nearest verb, -1
+	sayer    int32 // the subject of the nearest verb of saying, -1
+}
+
 // before walks left from the quote through its sentence and proposes the
 // subjects of the verbs it meets. It reports whether a verb of saying was met.
 func (a *attributor) before(r int32) bool {
 	d := a.d
 	q := d.regs[r].tok
 	floor := d.sents[d.toks[q].sent].from
-	said, passed, says := false, 0, 0
-	colon := q-1 >= floor && d.toks[q-1].p == ':'
-	met := false // another quote of the sentence
+	w := walk{q: q, floor: floor, near: true, actor: -1, sayer: -1}
+	w.colon = q-1 >= floor && d.toks[q-1].p == ':'
 	i := q - 1
-	near := true // nothing but marks so far
-	sayer, actor := int32(-1), int32(-1)
 	for n := 0; i >= floor && n < maxClause; n++ {
 		t := &d.toks[i]
 		switch {
 		case t.p == 'Q':
-			if !met && a.prev == t.reg && a.verdicts[t.reg].speaker >= 0 {
-				f := prevSameSentence
-				if passed > 0 {
-					f = prevSameLoose
-				}
-				a.propose(a.verdicts[t.reg].speaker, a.verdicts[t.reg].cue, f)
-			}
-			met = true
+			a.passQuote(&w, t.reg)
 			i--
 		case t.ends >= 0:
-			a.passMention(t.ends, near, colon, i, floor)
+			a.passMention(&w, t.ends)
 			i = d.ments[t.ends].from - 1
-			near = false
 			if i >= floor && d.toks[i].p == 's' {
 				i--
 			}
-		case d.isVerb(i) && passed < 4:
-			m, fs := a.verbSays(i, floor)
-			if m >= 0 {
-				for _, f := range fs {
-					a.propose(m, i, f)
-				}
-				if says > 0 && m != sayer {
-					a.propose(m, i, pastSay)
-				} else if passed > 0 && m != actor && m != sayer {
-					a.propose(m, i, pastCue)
-				}
-				if passed == 0 && t.cls&clSay == 0 && t.cls&clCue != 0 && (i == q-1 || i == q-2 && d.word(q-1) == "as") {
-					a.propose(m, i, nextToQuote)
-				}
-				if colon && passed == 0 {
-					a.propose(m, i, colonSay)
-				}
-				if t.cls&clSay != 0 && d.ments[m].kind != aThing {
-					if says == 0 {
-						sayer = m
-					}
-					says++
-					said = true
-				}
-				if passed == 0 {
-					actor = m
-				}
-				if !(i-1 >= floor && d.toks[i-1].word() && d.word(i-1) == "to") {
-					passed++
-				}
-			}
-			near = false
-			i--
 		default:
-			if t.word() {
-				near = false
+			if w.verbs < 4 && d.isVerb(i) {
+				a.passVerb(&w, i)
 			}
+			w.near = w.near && !t.word()
 			i--
 		}
 	}
-	if m := d.firstMention(d.toks[q].sent); m >= 0 && d.ments[m].from < q {
-		a.propose(m, -1, firstInSentence)
-		if to := d.ments[m].to; d.pars[d.toks[q].par].headline && d.toks[to].p == ':' && to < q {
-			a.propose(m, -1, headlineColon)
+	a.opening(&w)
+	return w.says > 0
+}
+
+// passQuote proposes who spoke the quote r of the same sentence.
+func (a *attributor) passQuote(w *walk, r int32) {
+	if !w.met && a.prev == r && a.verdicts[r].speaker >= 0 {
+		f := prevSameSentence
+		if w.verbs > 0 {
+			f = prevSameLoose
+		}
+		a.propose(a.verdicts[r].speaker, a.verdicts[r].cue, f)
+	}
+	w.met = true
+}
+
+// passVerb proposes the subject of the verb at i.
+func (a *attributor) passVerb(w *walk, i int32) {
+	d := a.d
+	t := &d.toks[i]
+	m, f := a.verbSays(i, w.floor)
+	if m < 0 {
+		return
+	}
+	a.propose(m, i, f)
+	switch {
+	case w.says > 0 && m != w.sayer:
+		a.propose(m, i, pastSay)
+	case w.says == 0 && w.verbs > 0 && m != w.actor:
+		a.propose(m, i, pastCue)
+	}
+	if w.verbs == 0 {
+		w.actor = m
+		if t.cls&clSay == 0 && t.cls&clCue != 0 && (i == w.q-1 || i == w.q-2 && d.word(w.q-1) == "as") {
+			a.propose(m, i, nextToQuote)
+		}
+		if w.colon {
+			a.propose(m, i, colonSay)
 		}
 	}
-	return said
+	if t.cls&clSay != 0 && d.ments[m].kind != aThing {
+		if w.says == 0 {
+			w.sayer = m
+		}
+		w.says++
+	}
+	if i == w.floor || !d.toks[i-1].word() || d.word(i-1) != "to" {
+		w.verbs++
+	}
+}
+
+// opening proposes the phrase that opens the sentence, and in a headline the
+// one before its colon.
+func (a *attributor) opening(w *walk) {
+	d := a.d
+	m := d.firstMention(d.toks[w.q].sent)
+	if m < 0 || d.ments[m].from >= w.q {
+		return
+	}
+	a.propose(m, -1, firstInSentence)
+	if to := d.ments[m].to; d.pars[d.toks[w.q].par].headline && d.toks[to].p == ':' && to < w.q {
+		a.propose(m, -1, headlineColon)
+	}
 }
 
 // verbSays returns the subject of the verb at v, or the agent of a passive,
 // and what that is worth.
-func (a *attributor) verbSays(v, floor int32) (int32, [1]feature) {
+func (a *attributor) verbSays(v, floor int32) (int32, feature) {
 	d := a.d
 	c := d.toks[v].cls
 	f := verbSubject
@@ -483,28 +506,28 @@ func (a *attributor) verbSays(v, floor int32) (int32, [1]feature) {
 	}
 	if d.passive(v, floor) {
 		if c&(clSay|clCue) == 0 {
-			return -1, [1]feature{f}
+			return -1, f
 		}
-		return d.agent(v), [1]feature{agentOf}
+		return d.agent(v), agentOf
 	}
 	if c&clPart != 0 && c&clIng == 0 { // "a plan described by Bell as"
 		if v+1 < int32(len(d.toks)) && d.toks[v+1].word() && d.word(v+1) == "by" {
 			if c&(clSay|clCue) == 0 {
-				return -1, [1]feature{f}
+				return -1, f
 			}
-			return d.agent(v), [1]feature{agentOf}
+			return d.agent(v), agentOf
 		}
 	}
 	if c&clSay != 0 && c&clIng == 0 {
 		if n := a.invertedSubject(v, floor); n >= 0 {
-			return n, [1]feature{saySubject}
+			return n, saySubject
 		}
 	}
 	m := d.subject(v, 0)
 	if m < 0 && v+1 < int32(len(d.toks)) && d.toks[v+1].begins >= 0 && c&clSay != 0 {
-		return d.toks[v+1].begins, [1]feature{inverted}
+		return d.toks[v+1].begins, inverted
 	}
-	return m, [1]feature{f}
+	return m, f
 }
 
 // invertedSubject returns the name after a verb of saying that follows a comma
@@ -526,13 +549,15 @@ func (a *attributor) invertedSubject(v, floor int32) int32 {
 }
 
 // passMention proposes the mention m that stands before the quote.
-func (a *attributor) passMention(m int32, near, colon bool, i, floor int32) {
+func (a *attributor) passMention(w *walk, m int32) {
 	d := a.d
 	mm := &d.ments[m]
+	near := w.near
+	w.near = false
 	switch {
-	case near && colon && (mm.from == floor || d.toks[mm.from-1].p == '-' || d.toks[mm.from-1].p == '.' || d.toks[mm.from-1].p == ')'):
+	case near && w.colon && (mm.from == w.floor || strings.IndexByte("-.)", d.toks[mm.from-1].p) >= 0):
 		a.propose(m, -1, colonName)
-	case mm.from-2 >= floor && d.toks[mm.from-1].word() && d.word(mm.from-1) == "to" && isAccording(d.word(mm.from-2)):
+	case mm.from-2 >= w.floor && d.toks[mm.from-1].word() && d.word(mm.from-1) == "to" && isAccording(d.word(mm.from-2)):
 		a.propose(m, mm.from-2, according)
 	case mm.owner >= 0 && (mm.kind == aDocument || d.toks[mm.head].cls&clDoc != 0):
 		a.propose(mm.owner, mm.head, ownerOf)
@@ -540,7 +565,6 @@ func (a *attributor) passMention(m int32, near, colon bool, i, floor int32) {
 	default:
 		a.propose(m, -1, sameSentence)
 	}
-	_ = i
 }
 
 func isAccording(w string) bool { return w == "according" || w == "According" }
@@ -689,185 +713,5 @@ func (a *attributor) sentenceBefore(s int32, same bool) {
 		if colon && !done {
 			a.propose(m, -1, colonIntro)
 		}
-	}
-}
-
-// accept decides whether region r is a quotation.
-func (a *attributor) accept(r int32, v *verdict, best *candidate) {
-	d := a.d
-	reg := &d.regs[r]
-	text := d.text[reg.start:reg.stop]
-	a.shapeFeatures(reg, text, v)
-	if !d.english {
-		v.accepted = v.words >= 3 && v.own.points >= -4
-		return
-	}
-	a.sourceFeatures(r, v, best)
-	v.accepted = v.own.points >= 0
-}
-
-// wordFeatures judges the length of the quote and its letters.
-func (a *attributor) wordFeatures(text string, v *verdict) {
-	words, caps, small := 0, 0, 0
-	in, first := false, false
-	spoke := false
-	start := 0
-	for i, r := range text {
-		blank := r == ' ' || r == '\n' || r == '\t' || r == '\u00a0'
-		if !blank && !in {
-			words++
-			in, start = true, i
-			first = unicode.IsUpper(r)
-			continue
-		}
-		if blank && in {
-			in = false
-			n := count(text[start:i], first)
-			caps += n & 1
-			small += n >> 1
-			spoke = spoke || speaks(text[start:i])
-		}
-	}
-	if in {
-		n := count(text[start:], first)
-		caps += n & 1
-		small += n >> 1
-		spoke = spoke || speaks(text[start:])
-	}
-	v.words = words
-	o := &v.own
-	switch {
-	case words == 1:
-		o.add(oneWord)
-		v.capital = caps == 1
-	case words == 2:
-		o.add(twoWords)
-	case words == 3:
-		o.add(threeWords)
-	case words < 6:
-		o.add(fewWords)
-	default:
-		o.add(sixWords)
-		if words >= 10 {
-			o.add(tenWords)
-		}
-	}
-	v.title = caps >= 2 && small == 0 && words <= 10 && text[len(text)-1] != '!'
-	if spoke {
-		o.add(spoken)
-	}
-	c, _ := utf8.DecodeRuneInString(text)
-	if l := text[len(text)-1]; unicode.IsUpper(c) && (l == '.' || l == '?' || l == '!') && words >= 2 {
-		o.add(wholeSentence)
-	}
-}
-
-// count returns 1 for a word with a capital, 2 for a word in small letters
-// that a title would capitalise, 0 for others.
-func count(w string, capital bool) int {
-	if capital {
-		return 1
-	}
-	if len(w) < 4 || classOf(w)&clPrep != 0 {
-		return 0
-	}
-	return 2
-}
-
-// speaks reports whether w is a word by which speakers mean themselves.
-func speaks(w string) bool {
-	switch w {
-	case "I", "I'm", "I’m", "I've", "I’ve", "I'd", "I’d", "I'll", "I’ll", "we", "We", "we're", "we’re", "we've", "we’ve", "my", "My", "our", "Our", "me", "us", "don't", "don’t", "We're", "We’re":
-		return true
-	}
-	return false
-}
-
-// shapeFeatures judges the capitals and what stands right around the marks.
-func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
-	d := a.d
-	o := &v.own
-	if !d.pars[reg.par].titleCase {
-		if v.title {
-			o.add(titleShape)
-		}
-		if v.capital {
-			o.add(oneCapital)
-		}
-	}
-	if reg.block {
-		o.add(blockQuote)
-	}
-	if reg.single && !d.pars[reg.par].headline {
-		o.add(singleMarks)
-	}
-	if d.pars[reg.par].headline {
-		o.add(inHeadline)
-	} else if reg.single && a.doubles && reg.open == d.pars[reg.par].start && reg.end == d.pars[reg.par].end {
-		o.add(crosshead)
-	}
-	if reg.open > 0 && d.text[reg.open-1] == '=' || strings.Contains(text, "/>") || strings.HasPrefix(text, "http") {
-		o.add(inMarkup)
-	}
-	if strings.IndexByte(",.?!", text[len(text)-1]) >= 0 && !o.has(titleShape) && !o.has(oneCapital) {
-		o.add(endsInside)
-	}
-	floor := d.sents[d.toks[reg.tok].sent]
-	if reg.tok > floor.from {
-		t := &d.toks[reg.tok-1]
-		switch {
-		case t.word() && (d.word(reg.tok-1) == "so-called" || d.word(reg.tok-1) == "So-called"):
-			o.add(afterSoCalled)
-		case t.word() && t.cls&clNaming != 0 && (t.cls&(clCue|clSay) == 0 || v.own.has(titleShape) || v.own.has(oneCapital)):
-			o.add(afterNaming)
-		case t.word() && d.word(reg.tok-1) == "as" && reg.tok-2 >= floor.from && d.toks[reg.tok-2].cls&clNaming != 0 && d.toks[reg.tok-2].cls&clPart != 0:
-			o.add(afterNaming)
-		case t.word() && t.cls&(clDet|clPoss) != 0:
-			o.add(nounAfterArticle)
-		case t.p == ':':
-			o.add(hasColon)
-		}
-		if (o.has(titleShape) || o.has(oneCapital)) && (t.p == 's' || t.p == ',' && !(reg.tok-2 >= floor.from && d.isVerb(reg.tok-2)) || t.word() && t.cls&clPrep != 0 && d.word(reg.tok-1) != "as" && d.word(reg.tok-1) != "to") {
-			o.add(titlePlace)
-		}
-	}
-	if i := reg.tok + 1; i+1 < floor.to && d.toks[i].word() && d.word(i) == "by" && d.toks[i+1].capital && (a.startsSentence(d.toks[reg.tok].reg) || text[len(text)-1] == ',') {
-		o.add(bylined)
-	}
-	if reg.tok+1 < floor.to && !v.own.has(endsInside) {
-		t := &d.toks[reg.tok+1]
-		if t.word() && t.cls&(stopsPhrase|clAdv) == 0 && t.cls&anyVerb == 0 {
-			o.add(beforeNoun)
-		}
-	}
-}
-
-// sourceFeatures judges whether somebody is being quoted here.
-func (a *attributor) sourceFeatures(r int32, v *verdict, best *candidate) {
-	o := &v.own
-	d := a.d
-	if a.prev >= 0 && d.toks[d.regs[a.prev].tok].sent == d.toks[d.regs[r].tok].sent {
-		o.add(hasQuotedBeside)
-	}
-	if best == nil {
-		o.add(hasSource)
-		return
-	}
-	switch {
-	case best.has(tailVerbName), best.has(tailNameVerb), best.has(tailAccording), best.has(tailBare), best.has(tailDash):
-		o.add(hasTail)
-	case best.has(saySubject), best.has(finalTail), best.has(colonName), best.has(headlineColon), best.has(according), best.has(agentOf), best.has(inverted), best.has(prevSameSentence), best.has(ownerOf), best.has(tailNextName):
-		o.add(hasSay)
-	case best.has(cueSubject):
-		o.add(hasCue)
-		if best.cue >= 0 && d.toks[best.cue].cls&clNaming != 0 && !o.has(afterNaming) && (o.has(titleShape) || o.has(oneCapital)) {
-			o.add(epithet)
-		}
-	case best.has(prevSameParagraph), best.has(prevParagraph), best.has(prevOpen), best.has(colonIntro), best.has(prevBesideWords), best.has(sayBefore):
-		o.add(hasContinued)
-	case best.has(verbSubject):
-		o.add(hasVerb)
-	default:
-		o.add(hasSource)
 	}
 }

@@ -556,7 +556,7 @@ func (d *doc) classify(m *mention, p *par) {
 	w := d.word(m.from)
 	m.indefinite = first.cls&clDet != 0 && (w == "a" || w == "A" || w == "an" || w == "An" || w == "one" || w == "One" || w == "another" || w == "Another")
 	if m.to == m.from+1 && first.cls&(clDet|clPoss) != 0 && !(first.capital && first.upper) {
-		d.classifyLone(m, first)
+		d.classifyLone(m)
 		return
 	}
 	if last.capital && d.findName(m, p) {
@@ -572,14 +572,13 @@ func (d *doc) classify(m *mention, p *par) {
 
 // classifyLone handles a determiner on its own: some, many, another. They
 // speak: "Some say".
-func (d *doc) classifyLone(m *mention, t *tok) {
+func (d *doc) classifyLone(m *mention) {
 	switch d.word(m.from) {
 	case "Some", "some", "Many", "many", "Others", "others", "Several", "Both", "both", "One", "one", "Another", "another", "Few", "Most", "most", "few", "several", "None", "none":
 		m.kind, m.plural = aGroup, true
 		return
 	}
 	m.kind = 0
-	_ = t
 }
 
 // kindOf classifies a phrase by its head, the last word.

@@ -260,13 +260,36 @@ func isWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '@' || c == '#' || c == '$' || c == '&'
 }
 
-// wordTok reads the word at pos.
+// wordTok reads the word at pos and what is attached to it.
 func (d *doc) wordTok(pos, stop, par int) int {
+	i, letters, uppers := d.wordEnd(pos, stop)
+	if i == pos { // a lone sign such as a combining mark
+		_, n := utf8.DecodeRuneInString(d.text[pos:stop])
+		return pos + max(n, 1)
+	}
+	w := d.text[pos:i]
+	t := tok{start: int32(pos), end: int32(i), reg: -1, cls: classOf(strings.TrimSuffix(w, "."))}
+	t.capital = 'A' <= w[0] && w[0] <= 'Z' || w[0] == '@'
+	if w[0] >= utf8.RuneSelf {
+		r, _ := utf8.DecodeRuneInString(w)
+		t.capital = unicode.IsUpper(r)
+	}
+	t.upper = uppers >= 2 && uppers == letters
+	if w[0] >= '0' && w[0] <= '9' || w[0] == '$' {
+		t.cls |= clNum
+	}
+	if t.cls == 0 && !t.capital {
+		t.cls = guess(w)
+	}
+	d.push(t, par)
+	return d.possessive(i, stop, par)
+}
+
+// wordEnd returns where the word at pos ends, and how many letters and
+// capitals it has.
+func (d *doc) wordEnd(pos, stop int) (i, letters, uppers int) {
 	text := d.text
-	i := pos
-	letters, uppers := 0, 0
-loop:
-	for i < stop {
+	for i = pos; i < stop; {
 		c := text[i]
 		switch {
 		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9':
@@ -280,55 +303,46 @@ loop:
 			i++
 		case c == '-' || c == '\'':
 			if i+1 >= stop || i == pos || !isLetterAt(text, i+1) || c == '\'' && possessiveAt(text, i, 1, stop) {
-				break loop
+				return i, letters, uppers
 			}
 			i++
 		case c == '.':
 			if !d.innerStop(pos, i, stop) {
-				break loop
+				return i, letters, uppers
 			}
 			i++
 		case c < utf8.RuneSelf:
-			break loop
+			return i, letters, uppers
 		default:
-			if strings.HasPrefix(text[i:stop], "’") {
-				if i+3 >= stop || !isLetterAt(text, i+3) || possessiveAt(text, i, 3, stop) {
-					break loop
-				}
-				i += 3
-				continue
-			}
-			r, n := utf8.DecodeRuneInString(text[i:stop])
-			if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r) {
-				break loop
+			n, upper := wideLetter(text, i, stop)
+			if n == 0 {
+				return i, letters, uppers
 			}
 			letters++
-			if unicode.IsUpper(r) {
-				uppers++
-			}
+			uppers += upper
 			i += n
 		}
 	}
-	if i == pos { // a lone sign such as a combining mark
-		_, n := utf8.DecodeRuneInString(text[pos:stop])
-		return pos + max(n, 1)
+	return i, letters, uppers
+}
+
+// wideLetter returns the length of the letter, digit, combining mark or inner
+// apostrophe at i, 0 if none stands there, and 1 for a capital.
+func wideLetter(text string, i, stop int) (n, upper int) {
+	if strings.HasPrefix(text[i:stop], "’") {
+		if i+3 >= stop || !isLetterAt(text, i+3) || possessiveAt(text, i, 3, stop) {
+			return 0, 0
+		}
+		return 3, 0
 	}
-	w := text[pos:i]
-	t := tok{start: int32(pos), end: int32(i), reg: -1, cls: classOf(strings.TrimSuffix(w, "."))}
-	t.capital = 'A' <= w[0] && w[0] <= 'Z' || w[0] == '@'
-	if w[0] >= utf8.RuneSelf {
-		r, _ := utf8.DecodeRuneInString(w)
-		t.capital = unicode.IsUpper(r)
+	r, n := utf8.DecodeRuneInString(text[i:stop])
+	if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r) {
+		return 0, 0
 	}
-	t.upper = uppers >= 2 && uppers == letters
-	if w[0] >= '0' && w[0] <= '9' || w[0] == '$' {
-		t.cls |= clNum
+	if unicode.IsUpper(r) {
+		upper = 1
 	}
-	if t.cls&anyVerb == 0 && t.cls == 0 && !t.capital {
-		t.cls = guess(w)
-	}
-	d.push(t, par)
-	return d.possessive(i, stop, par)
+	return n, upper
 }
 
 // guess returns the class of an unknown word in small letters by its ending.
