@@ -343,7 +343,7 @@ func refuse(what string, err *apiError, edit bool) *chat.SendError {
 	if !ok {
 		v.reason = chat.Transient
 	}
-	if edit && v.reason == chat.Gone && v.remedy != "" && err.code != "channel_not_found" {
+	if edit && (v.remedy == remedyArchive || v.remedy == remedyPolicy) {
 		v.reason = chat.Transient // the channel's state, not the message's; see Edit
 	}
 	e := fail(v.reason, what, err)

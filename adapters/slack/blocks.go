@@ -250,7 +250,7 @@ func (l *layout) quotes(qs []chat.Quote, struck bool) {
 			continue
 		}
 		if shown == maxQuotes {
-			l.label(fmt.Sprintf("and %d more", len(qs)-i))
+			l.label(fmt.Sprintf(ellipsis+" and %d more", len(qs)-i))
 			return
 		}
 		shown++
@@ -407,7 +407,7 @@ func renderReply(r chat.Reply) message {
 	l.text(r.Text, false)
 	for i, c := range r.Items {
 		if i == maxItems {
-			l.label(fmt.Sprintf("and %d more", len(r.Items)-i))
+			l.label(fmt.Sprintf(ellipsis+" and %d more", len(r.Items)-i))
 			break
 		}
 		l.item(c)

@@ -237,7 +237,7 @@ func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error)
 
 // Edit replaces the card of a message. See [chat.Adapter].
 //
-// While a channel lets nobody write (archived, the bot is not in it), the
+// While a channel lets nobody write because it is archived or restricted, the
 // reason is Transient with a remedy and not Gone: the message is still there,
 // and its correction must not be lost.
 func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, id chat.MessageID, card chat.Card) error {

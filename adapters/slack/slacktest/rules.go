@@ -296,15 +296,38 @@ func Images(blocks json.RawMessage) []string {
 	return out
 }
 
-// Buttons returns the action_ids of the buttons in blocks by their values.
-func Buttons(blocks json.RawMessage) map[string]string {
-	out := map[string]string{}
-	walk(decoded(blocks), func(b block) {
-		if b["type"] == "button" {
-			v, _ := b["value"].(string)
-			out[v], _ = b["action_id"].(string)
+// A Button is one under a message.
+type Button struct {
+	Label    string
+	ActionID string
+	Value    string
+}
+
+// Buttons returns the buttons in blocks, in order.
+func Buttons(blocks json.RawMessage) []Button {
+	var list []struct {
+		Elements []struct {
+			Type     string `json:"type"`
+			ActionID string `json:"action_id"`
+			Value    string `json:"value"`
+			// In other blocks an element's text is a string.
+			Text json.RawMessage `json:"text"`
+		} `json:"elements"`
+	}
+	_ = json.Unmarshal(blocks, &list) // nothing is in what is no list
+	var out []Button
+	for _, b := range list {
+		for _, e := range b.Elements {
+			if e.Type != "button" {
+				continue
+			}
+			var label struct {
+				Text string `json:"text"`
+			}
+			_ = json.Unmarshal(e.Text, &label) // checked when it was posted
+			out = append(out, Button{label.Text, e.ActionID, e.Value})
 		}
-	})
+	}
 	return out
 }
 
@@ -339,7 +362,30 @@ func aliveIn(mrkdwn string) []string {
 	return out
 }
 
-// Words returns all that a reader sees of blocks, a line for each text.
+// A Link is a live link.
+type Link struct {
+	Label string // what the reader sees
+	URL   string
+}
+
+// Links returns the live links in blocks' rich text.
+func Links(blocks json.RawMessage) []Link {
+	var out []Link
+	walk(decoded(blocks), func(b block) {
+		if u, ok := b["url"].(string); ok && b["type"] == "link" {
+			label, _ := b["text"].(string)
+			if label == "" {
+				label = u
+			}
+			out = append(out, Link{label, u})
+		}
+	})
+	return out
+}
+
+// Words returns all that a reader sees of blocks, top to bottom, with a line
+// for each text: escapes resolved, dates as their fallback, the descriptions of
+// pictures included.
 func Words(blocks json.RawMessage) string {
 	var b strings.Builder
 	words(decoded(blocks), &b)
@@ -354,6 +400,15 @@ func words(v any, b *strings.Builder) {
 		}
 	case block:
 		if s, ok := v["text"].(string); ok {
+			if v["type"] == "mrkdwn" {
+				s = read(s)
+			}
+			b.WriteString(s)
+			if v["type"] != "text" && v["type"] != "link" {
+				b.WriteByte('\n')
+			}
+		}
+		if s, ok := v["alt_text"].(string); ok {
 			b.WriteString(s + "\n")
 		}
 		for _, key := range []string{"text", "fields", "elements"} {
@@ -361,5 +416,17 @@ func words(v any, b *strings.Builder) {
 				words(v[key], b)
 			}
 		}
+		if kind, _ := v["type"].(string); strings.HasPrefix(kind, "rich_text_") {
+			b.WriteByte('\n')
+		}
 	}
 }
+
+var date = regexp.MustCompile(`<!date\^[^<>|]*\|([^<>]*)>`)
+
+// read returns what a reader sees of mrkdwn.
+func read(s string) string {
+	return unescaper.Replace(date.ReplaceAllString(s, "$1"))
+}
+
+var unescaper = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")

@@ -67,6 +67,8 @@ type Fault struct {
 	Times   int    // how many requests; 0 is one, -1 all
 	// Accept lets the request take effect before the fault.
 	Accept bool
+	// Begun is closed when the fault first applies; nil for nobody to tell.
+	Begun chan<- struct{}
 	// Hold delays the answer until it is closed or the client gives up.
 	Hold <-chan struct{}
 	// Drop breaks the connection instead of answering; with Half set, in the

@@ -265,8 +265,9 @@ func (e *Exchange) Wait(n int) ([]Reply, error) {
 // StartPress presses the button of an earlier answer that carries action, and
 // does not wait.
 func (s *Server) StartPress(r Reply, action, user, channel string) (*Exchange, error) {
-	b, ok := Buttons(r.Blocks)[action]
-	if !ok {
+	all := Buttons(r.Blocks)
+	i := slices.IndexFunc(all, func(b Button) bool { return b.Value == action })
+	if i < 0 {
 		return nil, fmt.Errorf("slacktest: there is no button %q", action)
 	}
 	e, envelope, to := s.exchange(channel)
@@ -274,7 +275,7 @@ func (s *Server) StartPress(r Reply, action, user, channel string) (*Exchange, e
 		"type": "block_actions", "user": object{"id": user}, "channel": object{"id": channel},
 		"container":    object{"type": "message", "channel_id": channel, "is_ephemeral": r.Type == "ephemeral"},
 		"response_url": to, "trigger_id": "1.2.3", "api_app_id": "A0TEST", "team": object{"id": TeamID},
-		"actions": []object{{"type": "button", "action_id": b, "block_id": "b", "value": action,
+		"actions": []object{{"type": "button", "action_id": all[i].ActionID, "block_id": "b", "value": action,
 			"text": object{"type": "plain_text", "text": "x"}, "action_ts": "1.2"}},
 	})
 }

@@ -113,6 +113,10 @@ func (s *Server) fault(method, channel string) *Fault {
 		if (f.Method != "" && f.Method != method) || (f.Channel != "" && f.Channel != channel) {
 			continue
 		}
+		if f.Begun != nil {
+			close(f.Begun)
+			f.Begun = nil
+		}
 		if f.Times > 0 {
 			if f.Times--; f.Times == 0 {
 				s.faults = slices.Delete(s.faults, i, i+1)
