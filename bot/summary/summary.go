@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,14 +31,26 @@ const (
 	crowdPoints = 3.0
 )
 
+// sameAgain is the share of an entry's words in one chosen entry from which on
+// it only says the same again: it is never chosen then. By weight, the two rare
+// words of a reworded repeat would count for more than all the others.
+const sameAgain = 0.7
+
 // Of returns at most max entries that best stand for all of them: key events,
 // distinct content, quotes with a named speaker, spread over the period.
 // entries come newest first and so does the choice. Withdrawn entries are
-// never chosen.
+// never chosen, nor are entries that only repeat a chosen one: there may be
+// fewer than max though there are more entries.
 func Of(entries []news.Entry, max int) []news.Entry {
+	if max <= 0 {
+		return nil
+	}
 	c := newChooser(entries)
+	c.reach = c.span() / time.Duration(max+1)
 	for range min(max, len(c.items)) {
-		c.take()
+		if !c.take() {
+			break
+		}
 	}
 	var chosen []news.Entry
 	for _, it := range c.items {
@@ -51,16 +64,37 @@ func Of(entries []news.Entry, max int) []news.Entry {
 // An item is an entry that may be chosen.
 type item struct {
 	index  int
+	when   time.Time
 	words  []int // distinct, ascending
 	weight float64
 	points float64 // without regard to what was chosen
-	repeat float64 // most of its weight that one chosen entry shares
+	repeat float64 // most of its weight that one chosen entry shares, 0 to 1
+	same   float64 // most of its words that one chosen entry shares, 0 to 1
+	crowd  float64 // how close in time a chosen entry stands, 0 to 1
 	taken  bool
 }
 
 type chooser struct {
 	items  []item
-	weight []float64 // by word: rare words tell entries apart
+	weight []float64     // by word: rare words tell entries apart
+	reach  time.Duration // how far a chosen entry crowds others
+}
+
+// span returns the time from the first entry to the last.
+func (c *chooser) span() time.Duration {
+	if len(c.items) == 0 {
+		return 0
+	}
+	first, last := c.items[0].when, c.items[0].when
+	for _, it := range c.items {
+		if it.when.Before(first) {
+			first = it.when
+		}
+		if it.when.After(last) {
+			last = it.when
+		}
+	}
+	return last.Sub(first)
 }
 
 func newChooser(entries []news.Entry) *chooser {
@@ -71,7 +105,7 @@ func newChooser(entries []news.Entry) *chooser {
 		if entries[i].Withdrawn {
 			continue
 		}
-		it := item{index: i, words: wordIDs(&entries[i], ids)}
+		it := item{index: i, when: entries[i].When(), words: wordIDs(&entries[i], ids)}
 		for _, w := range it.words {
 			for len(count) <= w {
 				count = append(count, 0)
@@ -120,42 +154,53 @@ func (c *chooser) score(entries []news.Entry, count []int) {
 	}
 }
 
-// take chooses the best item that is left; of equals the newest.
-func (c *chooser) take() {
+// take chooses the best item that is left; of equals the newest. It reports
+// whether there was one that says something new.
+func (c *chooser) take() bool {
 	best, bestPoints := -1, math.Inf(-1)
 	for i := range c.items {
 		it := &c.items[i]
-		if it.taken {
+		if it.taken || it.same >= sameAgain {
 			continue
 		}
-		p := it.points - repeatPoints*it.repeat - crowdPoints*c.crowd(i)
+		p := it.points - repeatPoints*it.repeat - crowdPoints*it.crowd
 		if p > bestPoints {
 			best, bestPoints = i, p
 		}
+	}
+	if best < 0 {
+		return false
 	}
 	chosen := &c.items[best]
 	chosen.taken = true
 	for i := range c.items {
 		it := &c.items[i]
-		if shared := c.shared(it.words, chosen.words); it.weight > 0 {
-			it.repeat = max(it.repeat, shared/it.weight)
-		}
+		weight, words := c.shared(it, chosen)
+		it.repeat, it.same = max(it.repeat, weight), max(it.same, words)
+		it.crowd = max(it.crowd, c.crowds(it.when, chosen.when))
 	}
+	return true
 }
 
-// crowd is 1 next to a chosen entry and falls with the distance in the list.
-func (c *chooser) crowd(i int) float64 {
-	const reach = 4
-	for d := 1; d <= reach; d++ {
-		if i-d >= 0 && c.items[i-d].taken || i+d < len(c.items) && c.items[i+d].taken {
-			return float64(reach+1-d) / reach
-		}
+// crowds is 1 at the time of a chosen entry and falls to 0 within the reach.
+func (c *chooser) crowds(t, chosen time.Time) float64 {
+	d := t.Sub(chosen).Abs()
+	if d >= c.reach {
+		return 0
 	}
-	return 0
+	return 1 - float64(d)/float64(c.reach)
 }
 
-// shared returns the weight of the words that a and b have in common.
-func (c *chooser) shared(a, b []int) (sum float64) {
+// shared returns how much of it a chosen item has said, 0 to 1, by weight and
+// by number of words. One without words repeats any other such.
+func (c *chooser) shared(it, chosen *item) (weight, words float64) {
+	if len(it.words) == 0 {
+		if len(chosen.words) == 0 {
+			return 1, 1
+		}
+		return 0, 0
+	}
+	a, b := it.words, chosen.words
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		switch {
 		case a[i] < b[j]:
@@ -163,11 +208,12 @@ func (c *chooser) shared(a, b []int) (sum float64) {
 		case a[i] > b[j]:
 			j++
 		default:
-			sum += c.weight[a[i]]
+			weight += c.weight[a[i]]
+			words++
 			i, j = i+1, j+1
 		}
 	}
-	return sum
+	return weight / it.weight, words / float64(len(a))
 }
 
 const (

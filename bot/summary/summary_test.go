@@ -64,6 +64,10 @@ func TestOf(t *testing.T) {
 		{"a quote beside it, and no repeat", storm, 3, []string{"Ferries stay in port", "Harbour master speaks", "Bridge closed to all traffic"}},
 		{"fewer than asked for, none withdrawn", storm[3:6], 9, []string{"Bridge closed to all traffic", "Market moved indoors"}},
 		{"the same entry twice", []string{storm[0], storm[0], storm[6]}, 2, []string{"Ferries stay in port", "Schools stay open"}},
+		{"repeats do not fill up", []string{storm[0], storm[1], storm[0], storm[6]}, 4, []string{"Ferries stay in port", "Schools stay open"}},
+		{"part of a longer one", []string{"Bridge closed to lorries | The bridge is closed to lorries from noon.", "Bridge closed"}, 2, []string{"Bridge closed to lorries"}},
+		{"no words at all", []string{"! | ", " | ?", "Ferries stay in port"}, 3, []string{"", "Ferries stay in port"}},
+		{"only withdrawn ones", []string{storm[5], storm[5]}, 3, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,6 +75,34 @@ func TestOf(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestOfSpreads holds that of entries about as good, one from each part of the
+// period is chosen and not a run of neighbours.
+func TestOfSpreads(t *testing.T) {
+	places := []string{"quay", "market", "lighthouse", "station", "school", "theatre", "library", "castle", "garden", "tunnel", "airport", "stadium"}
+	var lines []string
+	for i := range 120 {
+		lines = append(lines, fmt.Sprintf("Flood warning near the %s number%d | Flood warning raised at the %s by reporter%d.", places[i%12], i, places[i%12], i))
+	}
+	entries := story(lines...)
+	got := Of(entries, 4)
+	if len(got) != 4 {
+		t.Fatalf("%d chosen", len(got))
+	}
+	for i := 1; i < len(got); i++ {
+		if d := got[i-1].When().Sub(got[i].When()); d < 15*time.Minute {
+			t.Errorf("%q and %q are %v apart in two hours", got[i-1].Headline, got[i].Headline, d)
+		}
+	}
+}
+
+// TestOfKeepsEntries holds that what is chosen is as it came.
+func TestOfKeepsEntries(t *testing.T) {
+	in := story("!Bridge closed | It is closed.", "“Harbour master speaks | It will reopen.")
+	if d := cmp.Diff(in, Of(in, 9)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }
 
