@@ -68,8 +68,7 @@ func checkParse(t *testing.T, doc Document) {
 	t.Helper()
 	snap, err := Parse(doc)
 	if err != nil {
-		var unknown *UnknownError
-		if !errors.As(err, &unknown) || strings.ContainsRune(err.Error(), '\n') {
+		if _, ok := errors.AsType[*UnknownError](err); !ok || strings.ContainsRune(err.Error(), '\n') {
 			t.Errorf("error is no *UnknownError of one line: %q", err)
 		}
 		return

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -148,7 +149,7 @@ func parseCAPI(d *document) (reading, error) {
 	}
 	blocks := c.get("blocks", "body").list()
 	for _, some := range c.get("blocks", "requestedBodyBlocks").members() {
-		blocks = append(blocks[:len(blocks):len(blocks)], some.list()...)
+		blocks = append(slices.Clip(blocks), some.list()...)
 		r.Window = true
 	}
 	for _, b := range blocks {

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -251,10 +252,8 @@ func (p *page) describe(d *document, r *reading) {
 
 // live reports whether the page calls itself live.
 func (p *page) live(d *document) bool {
-	for _, s := range []string{p.title, p.heading, p.ogTitle, d.URL, p.address} {
-		if saysLive(s) {
-			return true
-		}
+	if slices.ContainsFunc([]string{p.title, p.heading, p.ogTitle, d.URL, p.address}, saysLive) {
+		return true
 	}
 	if p.ogType == "liveblog" {
 		return true

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -43,8 +44,8 @@ func (v value) member(key string) value {
 	if v.kind != 'o' {
 		return value{}
 	}
-	for i := len(v.kids.keys) - 1; i >= 0; i-- {
-		if v.kids.keys[i] == key {
+	for i, k := range slices.Backward(v.kids.keys) {
+		if k == key {
 			return v.kids.list[i]
 		}
 	}
@@ -185,10 +186,10 @@ type jsonParser struct {
 // space skips white space, and comments where some template left them.
 func (p *jsonParser) space() {
 	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
-		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
+		switch p.s[p.i] {
+		case ' ', '\n', '\t', '\r':
 			p.i++
-		case c == '/' || c == '<' || c == ']' || c == '-' || c == 0xC2 || c == 0xEF:
+		case '/', '<', ']', '-', 0xC2, 0xEF:
 			n := wrapper(p.s[p.i:])
 			if n == 0 {
 				return

@@ -23,8 +23,7 @@ func TestUnknown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse(Document{Body: []byte(c.body)})
-			var unknown *UnknownError
-			if !errors.As(err, &unknown) {
+			if _, ok := errors.AsType[*UnknownError](err); !ok {
 				t.Fatalf("%v is no *UnknownError", err)
 			}
 			if diff := cmp.Diff(c.want, err.Error()); diff != "" {

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 
@@ -54,7 +55,7 @@ func (d *document) sitemap() ([]sitemapURL, error) {
 	var urls []sitemapURL
 	for len(urls) < maxEntries {
 		tok, err := dec.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

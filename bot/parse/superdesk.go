@@ -2,6 +2,7 @@ package parse
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 
@@ -24,60 +25,83 @@ type superdeskPost struct {
 }
 
 func parseSuperdesk(d *document) (reading, error) {
-	r := reading{understood: true}
+	s := superdesk{d: d, r: reading{understood: true}}
 	dec := xml.NewDecoder(strings.NewReader(withoutDeclaration(d.head)))
 	dec.Strict = false
-	post, depth, within := superdeskPost{}, 0, ""
-	for {
+	for depth := 0; ; {
 		tok, err := dec.Token()
 		if err != nil {
-			if err != io.EOF && len(r.Entries) == 0 {
-				return r, refusal("is broken XML")
-			}
-			return r, nil
+			return s.end(err)
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
-			depth++
-			if depth > maxJSONDepth {
-				return r, refusal("nests too deep")
+			if depth++; depth > maxJSONDepth {
+				return s.r, refusal("nests too deep")
 			}
-			switch t.Name.Local {
-			case "Post":
-				post = superdeskPost{}
-				for _, a := range t.Attr {
-					if a.Name.Local == "href" {
-						post.Href = a.Value
-					}
-				}
-				within = ""
-			case "PostList":
-				for _, a := range t.Attr {
-					r.Window = r.Window || a.Name.Local == "total" && a.Value != "0"
-				}
-			default:
-				if within == "" || !superdeskNested(within) {
-					within = t.Name.Local
-				}
-			}
+			s.open(t)
 		case xml.CharData:
-			post.set(within, string(t))
-			if within == "Title" && r.Title == "" {
-				r.Title = strings.TrimSpace(string(t))
-			}
-			if within == "IsLive" && strings.TrimSpace(string(t)) == "False" {
-				r.Ended = true
-			}
+			s.words(string(t))
 		case xml.EndElement:
 			depth--
-			if t.Name.Local == within {
-				within = ""
-			}
-			if t.Name.Local == "Post" && len(r.Entries) < maxEntries {
-				d.superdeskEntry(&r, post)
-				post = superdeskPost{}
+			s.close(t.Name.Local)
+		}
+	}
+}
+
+// superdesk reads the elements of a list of posts.
+type superdesk struct {
+	d      *document
+	r      reading
+	post   superdeskPost
+	within string // the element whose text counts
+}
+
+// end returns what was read when the document ended or could not be read on.
+func (s *superdesk) end(err error) (reading, error) {
+	s.r.partial = !errors.Is(err, io.EOF)
+	if s.r.partial && len(s.r.Entries) == 0 {
+		return s.r, refusal("is broken XML")
+	}
+	return s.r, nil
+}
+
+func (s *superdesk) open(t xml.StartElement) {
+	switch t.Name.Local {
+	case "Post":
+		s.post, s.within = superdeskPost{}, ""
+		for _, a := range t.Attr {
+			if a.Name.Local == "href" {
+				s.post.Href = a.Value
 			}
 		}
+	case "PostList":
+		for _, a := range t.Attr {
+			s.r.Window = s.r.Window || a.Name.Local == "total" && a.Value != "0"
+		}
+	default:
+		if s.within == "" || !superdeskNested(s.within) {
+			s.within = t.Name.Local
+		}
+	}
+}
+
+func (s *superdesk) words(text string) {
+	s.post.set(s.within, text)
+	if s.within == "Title" && s.r.Title == "" {
+		s.r.Title = strings.TrimSpace(text)
+	}
+	if s.within == "IsLive" && strings.TrimSpace(text) == "False" {
+		s.r.Ended = true
+	}
+}
+
+func (s *superdesk) close(name string) {
+	if name == s.within {
+		s.within = ""
+	}
+	if name == "Post" && len(s.r.Entries) < maxEntries {
+		s.d.superdeskEntry(&s.r, s.post)
+		s.post = superdeskPost{}
 	}
 }
 

@@ -220,7 +220,7 @@ func clip(s string, n int) string {
 func classWords(class string, yield func(string) bool) {
 	start := 0
 	for i := 0; i <= len(class); i++ {
-		if i < len(class) && isWordByte(class[i]) && !(i > start && isUpper(class[i]) && !isUpper(class[i-1])) {
+		if i < len(class) && isWordByte(class[i]) && (i == start || !isUpper(class[i]) || isUpper(class[i-1])) {
 			continue
 		}
 		if i > start && !yield(strings.ToLower(class[start:i])) {
