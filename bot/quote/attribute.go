@@ -333,7 +333,7 @@ func (a *attributor) endsSentence(m int32) bool {
 func (a *attributor) tailVerb(r, v, end int32) {
 	d := a.d
 	i := v + 1
-	for i < end && d.toks[i].word() && d.toks[i].cls&(clAdv|clDate) != 0 && d.toks[i].begins < 0 {
+	for n := 0; i < end && n < 4 && d.toks[i].word() && d.toks[i].begins < 0 && (d.toks[i].cls&(clAdv|clDate|clPart) != 0 || d.toks[i].cls&(stopsPhrase|anyVerb) == 0); n++ {
 		i++
 	}
 	if i < end && d.toks[i].begins >= 0 {
@@ -555,6 +555,8 @@ func (a *attributor) passMention(w *walk, m int32) {
 	near := w.near
 	w.near = false
 	switch {
+	case near && w.colon && mm.owner >= 0 && d.toks[mm.head].cls&clDoc != 0:
+		a.propose(mm.owner, mm.head, ownerOf) // Bell's reaction: "Q"
 	case near && w.colon && (mm.from == w.floor || strings.IndexByte("-.)", d.toks[mm.from-1].p) >= 0):
 		a.propose(m, -1, colonName)
 	case mm.from-2 >= w.floor && d.toks[mm.from-1].word() && d.word(mm.from-1) == "to" && isAccording(d.word(mm.from-2)):

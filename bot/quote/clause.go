@@ -171,6 +171,9 @@ func (d *doc) hostOf(m, floor int32, depth int) int32 {
 		if host < 0 && i-1 >= floor && d.toks[i-1].word() && followsNoun(d.word(i-1)) {
 			host = d.mentionBefore(i-1, floor)
 		}
+		if host < 0 && i-1 > floor && d.toks[i-1].p == ',' {
+			host = d.agedBefore(i-1, floor) // Bell, 43, of Arden
+		}
 		if host < 0 {
 			if i-1 >= floor && d.isVerb(i-1) && depth < 5 {
 				if d.toks[i-1].cls&clPart != 0 && d.mentionBefore(i-1, floor) >= 0 {
@@ -187,6 +190,19 @@ func (d *doc) hostOf(m, floor int32, depth int) int32 {
 			return m
 		}
 		m = host
+	}
+	return m
+}
+
+// agedBefore returns the name before the comma at i, an age between commas
+// skipped, or -1.
+func (d *doc) agedBefore(i, floor int32) int32 {
+	m := d.mentionBefore(i, floor)
+	if m < 0 && i-3 >= floor && d.toks[i-1].cls&clNum != 0 && d.toks[i-2].p == ',' {
+		m = d.mentionBefore(i-2, floor)
+	}
+	if m >= 0 && d.ments[m].kind != aName {
+		return -1
 	}
 	return m
 }
@@ -414,6 +430,8 @@ func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
 			return i, via
 		case t.cls&clPrep != 0 && last < 0 && i+1 < end && d.toks[i+1].begins >= 0:
 			i = d.ments[d.toks[i+1].begins].to
+		case t.cls&clConj != 0 && last < 0 && i+1 < end && d.toks[i+1].begins >= 0 && d.word(i) == "and":
+			i = d.ments[d.toks[i+1].begins].to // Bell and Cole said
 		case t.cls&clRel != 0 && last < 0:
 			i++
 		case t.cls&(clAdv|clDate|clTime) != 0 || t.cls&clPrep != 0:

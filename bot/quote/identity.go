@@ -384,7 +384,7 @@ type utterance struct{ person, section int32 }
 func (d *doc) identifyPronoun(n int32, depth int) identity {
 	m := &d.ments[n]
 	section, sentence := d.section(n), d.toks[m.from].sent
-	weak, likely := int32(-1), int32(-1)
+	weak, faint, likely := int32(-1), int32(-1), int32(-1)
 	for hi := n; hi > max(0, n-120); {
 		s := d.toks[d.ments[hi-1].from].sent
 		lo := hi - 1
@@ -402,27 +402,27 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 			if d.subjectLike(i) {
 				switch {
 				case d.ments[i].kind == aPronoun:
-					if again < 0 {
-						again = i
-					}
+					again = first(again, i)
 				case d.genderOf(i) == m.gender:
 					id := d.antecedentOf(i, depth)
 					id.sure = id.sure && !d.rivals(i, n, m.gender)
 					return id
-				case likely < 0:
-					likely = i
+				case d.surelyPerson(i):
+					likely = first(likely, i)
+				default:
+					faint = first(faint, i)
 				}
 			}
-			if weak < 0 && d.ments[i].kind != aPronoun {
-				weak = i
+			if d.ments[i].kind != aPronoun {
+				weak = first(weak, i)
 			}
 		}
-		if again >= 0 && likely < 0 {
+		if again >= 0 && likely < 0 && faint < 0 {
 			return d.antecedentOf(again, depth)
 		}
 		hi = lo
 	}
-	if likely >= 0 {
+	if likely = first(likely, faint); likely >= 0 {
 		id := d.antecedentOf(likely, depth)
 		id.sure = id.sure && !d.rivals(likely, n, m.gender)
 		return id
@@ -433,6 +433,21 @@ func (d *doc) identifyPronoun(n int32, depth int) identity {
 	id := d.identify(weak, depth+1)
 	id.sure = false
 	return id
+}
+
+// first returns a unless it is -1, else b.
+func first(a, b int32) int32 {
+	if a >= 0 {
+		return a
+	}
+	return b
+}
+
+// surelyPerson reports whether mention i, whose gender is not known, is a
+// person at all: named in full, with a title, or by a role.
+func (d *doc) surelyPerson(i int32) bool {
+	m := &d.ments[i]
+	return m.kind == aRole || m.person >= 0 && (d.people[m.person].first != "" || d.people[m.person].titled)
 }
 
 // rivals reports whether the pronoun n, taken for mention i, could as well

@@ -177,7 +177,7 @@ func (d *doc) nameLike(i int32, p *par) bool {
 			t.cls == 0 && i > 0 && d.knownFull(i)
 	}
 	if !t.first && !d.afterColon(i) {
-		return t.cls&(clPrep|clConj|clAux|clPron) == 0 || t.upper
+		return t.cls&(clPrep|clConj|clAux|clPron) == 0 || t.upper || t.cls&clFirst != 0 && d.nextCapital(i)
 	}
 	if t.cls&(clRole|clGroup|clOrg|clFirst|clDemo|clPlace) != 0 {
 		return true
@@ -394,7 +394,7 @@ func (d *doc) joins(j, from, end int32, nouns int, bare bool, p *par) bool {
 		return t.cls&(clDet|clPoss) != 0 && nouns == 0 && j > from && t.cls&(clPrep|clAux|clConj|clSub|clRel|clPron) == 0
 	}
 	if t.cls&clAdv != 0 && t.cls&clRole == 0 {
-		return nouns == 0 && j > from && t.cls&(clNum|clCommon) == 0
+		return j > from && (nouns == 0 || t.cls&clNum != 0)
 	}
 	if t.cls&anyVerb != 0 {
 		if noun {

@@ -220,10 +220,16 @@ func (d *doc) regionEnds(r, pos, end int) bool {
 func tailFollows(text string) bool {
 	for n := 0; n < 5 && text != ""; n++ {
 		end := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && r != '-' && r != '\'' && r != '’' && r != '.' })
-		if end <= 0 {
+		if end < 0 {
+			end = len(text)
+		}
+		if end == 0 {
 			return false
 		}
 		w := strings.TrimSuffix(text[:end], ".")
+		if w == "" {
+			return false
+		}
 		c := classOf(w)
 		rest := strings.TrimLeft(text[end:], " ")
 		if n > 0 && w[0] >= 'a' && (c&clSay != 0 || c&anyVerb != 0 && (strings.HasPrefix(rest, "back") || strings.HasPrefix(rest, "in."))) {
