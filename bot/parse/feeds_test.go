@@ -57,9 +57,12 @@ func TestFeedSamples(t *testing.T) {
 		if ext == ".json" {
 			want = base + "_expected.json"
 		}
-		raw, missing := os.ReadFile(want)
-		if missing != nil { // path is an expectation, or a sample without one
-			return nil
+		if _, missing := os.Stat(want); missing != nil { // path is an expectation, or a sample without one
+			return nil //nolint:nilerr // that is what the error says
+		}
+		raw, err := os.ReadFile(want)
+		if err != nil {
+			return err
 		}
 		name, _ := filepath.Rel(dir, path)
 		n++

@@ -120,7 +120,7 @@ func (d *document) textEntries(blocks []string) (entries []news.Entry, title str
 	var clocks []clock
 	day := dayState{}
 	for i, b := range blocks {
-		if loadsMore(b) && len(entries) > 0 {
+		if loadsMore(b) && len(entries) > 0 || len(entries) == maxEntries {
 			break
 		}
 		b = strings.TrimSpace(strings.TrimLeft(b, "#"))
