@@ -117,17 +117,17 @@ func (p *painter) hanging(first, prefix, style, text string) {
 func (p *painter) card(c chat.Card) {
 	p.kicker(c)
 	p.wrapped(indent, headStyle(c), oneLine(c.Headline, maxLine))
-	prefix := bar
+	quotes, text := bar, indent
 	if c.State == chat.Withdrawn {
 		p.wrapped(indent, dim, "The source has taken this back.")
-		prefix = gap
+		quotes, text = gap, gap
 	}
-	p.quotes(prefix, c.Quotes)
+	p.quotes(quotes, c.Quotes)
 	if len(c.Was) > 0 {
 		p.wrapped(indent, dim, "Said before, and no longer stands:")
 		p.quotes(gap, c.Was)
 	}
-	p.wrapped(indent, textStyle(c), paragraphs(c.Text, maxText))
+	p.wrapped(text, textStyle(c), paragraphs(c.Text, maxText))
 	p.wrapped(indent, dim, imageLine(c.Image))
 	p.footer(c)
 }
