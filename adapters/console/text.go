@@ -15,6 +15,9 @@ import (
 func clean(s string) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
+		if r >= ' ' && r < 0x7F {
+			return r
+		}
 		switch r {
 		case '\n', '\r', '\v', '\f', 0x85, 0x2028, 0x2029:
 			return '\n'
@@ -149,6 +152,15 @@ func (w *wrapper) end() []string {
 	return w.lines
 }
 
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // split cuts a word after at most n cells, but at least one grapheme.
 func split(word string, n int) (head, rest string) {
 	g := graphemes.FromString(word)
@@ -163,8 +175,11 @@ func split(word string, n int) (head, rest string) {
 	return word, ""
 }
 
-// cells returns how many columns of a terminal a text takes.
+// cells returns how many columns of a terminal a clean text takes.
 func cells(s string) (n int) {
+	if isASCII(s) {
+		return len(s)
+	}
 	g := graphemes.FromString(s)
 	for g.Next() {
 		n += graphemeCells(g.Value())

@@ -219,8 +219,11 @@ func FuzzCard(f *testing.F) {
 	f.Add("Bridge closed", "quote\nwith lines", "Mira Kolbe", "https://gazette.example/a", 3)
 	h := hostile()
 	f.Add(h.Headline, h.Text, h.Byline, h.URL, 9)
-	f.Add(strings.Repeat("<!", 4000), strings.Repeat("&", 4000), strings.Repeat("<@", 200), "https://gazette.example/"+strings.Repeat("a", 2900), 47)
+	f.Add(strings.Repeat("<!", 200), strings.Repeat("&", 300), strings.Repeat("<@", 70), "https://gazette.example/"+strings.Repeat("a", 390), 47)
 	f.Fuzz(func(t *testing.T, head, text, name, link string, n int) {
+		if n%5 == 2 { // a fuzzer finds no long texts by itself
+			head, text, name = strings.Repeat(head, 9), strings.Repeat(text, 99), strings.Repeat(name, 9)
+		}
 		q := chat.Quote{Text: text, Speaker: name, Role: head, URL: link}
 		at := time.Unix(int64(n), 0)
 		c := chat.Card{Source: name, Headline: head, URL: link, Text: text, Byline: name, State: chat.State(uint(n) % 4),

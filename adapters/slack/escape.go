@@ -98,40 +98,57 @@ func mrkdwn(s string) string { return escaper.Replace(s) }
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // clip returns s as literal has it, cut to at most limit units.
-func clip(s string, limit int) string { return cut(s, limit, literal) }
+func clip(s string, limit int) string { return cut(s, limit, literal, literalGrowth) }
 
 // escape returns s as mrkdwn has it, cut to at most limit units.
-func escape(s string, limit int) string { return cut(s, limit, mrkdwn) }
+func escape(s string, limit int) string { return cut(s, limit, mrkdwn, mrkdwnGrowth) }
+
+// literalGrowth returns by how much literal lengthens a grapheme before rest.
+func literalGrowth(grapheme, rest string) int {
+	if strings.HasSuffix(grapheme, "<") && rest != "" && strings.IndexByte("!@#", rest[0]) >= 0 {
+		return 1
+	}
+	return 0
+}
+
+// mrkdwnGrowth returns by how much mrkdwn lengthens a grapheme.
+func mrkdwnGrowth(grapheme, _ string) int {
+	n := 0
+	for i := range len(grapheme) {
+		switch grapheme[i] {
+		case '&':
+			n += len("&amp;") - 1
+		case '<', '>':
+			n += len("&lt;") - 1
+		}
+	}
+	return n
+}
 
 // cut renders s and cuts it to at most limit units, with an ellipsis at the
 // end of what is left. It never cuts within a grapheme or an entity, and at a
 // space where one is near. Where not even the ellipsis fits it returns "".
-func cut(s string, limit int, render func(string) string) string {
-	if full := render(s); size(full) <= limit {
-		return full
-	}
-	if limit < 1 {
-		return ""
-	}
-	used, end := 0, 0          // what fits with the ellipsis
+func cut(s string, limit int, render func(string) string, growth func(grapheme, rest string) int) string {
+	used, end, pos := 0, 0, 0  // end: of what fits with the ellipsis
 	wordUsed, wordEnd := 0, -1 // up to the last space
 	g := graphemes.FromString(s)
-	for g.Next() {
+	for used <= limit && g.Next() {
 		v := g.Value()
-		used += size(render(v))
-		// A mention broken by literal may lie across two graphemes.
-		if strings.HasPrefix(v, "<") {
-			used++
+		if used <= limit-1 {
+			end = pos
+			if v == " " || v == "\n" {
+				wordUsed, wordEnd = used, pos
+			}
 		}
-		if used > limit-1 {
-			break
-		}
-		if v == " " || v == "\n" {
-			wordUsed, wordEnd = used-1, end
-		}
-		end += len(v)
+		pos += len(v)
+		used += size(v) + growth(v, s[pos:])
 	}
-	if wordEnd > 0 && limit-wordUsed < 24 { // a word is not worth more
+	switch {
+	case used <= limit:
+		return render(s)
+	case limit < 1:
+		return ""
+	case wordEnd > 0 && limit-wordUsed < 24: // a word is not worth more
 		end = wordEnd
 	}
 	return render(strings.TrimRightFunc(s[:end], unicode.IsSpace)) + ellipsis

@@ -60,6 +60,9 @@ func aliases(id string) []news.EntryID {
 			add(rest)
 		}
 	}
+	if rest, ok := strings.CutSuffix(name, "_parent"); ok { // NDTV
+		add(rest)
+	}
 	return out
 }
 

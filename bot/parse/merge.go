@@ -17,20 +17,30 @@ func (d *document) merge(p *page, r *reading, posts []post) {
 		return
 	}
 	m := merger{d: d, r: r, count: map[string]int{}}
+	blocks, name := d.profileEntries()
+	byID := make(map[string]*news.Entry, len(blocks))
+	for i := range blocks {
+		byID[string(blocks[i].Entry)] = &blocks[i]
+		for _, a := range aliases(string(blocks[i].Entry)) {
+			byID[string(a)] = &blocks[i]
+		}
+	}
 	unnamed := 0
 	for i := range r.Entries {
 		if posts[i].fragment == "" {
 			unnamed++
 			continue
 		}
-		if n := p.block(posts[i].fragment); n != nil {
+		if b := byID[posts[i].fragment]; b != nil {
+			m.fill(&r.Entries[i], b, name)
+			m.matched++
+		} else if n := p.block(posts[i].fragment); n != nil {
 			e, _ := d.blockEntry(n)
 			m.fill(&r.Entries[i], &e, "markup")
 			m.matched++
 		}
 	}
 	if unnamed > 0 || m.matched == 0 {
-		blocks, name := d.profileEntries()
 		if len(blocks) == 0 {
 			blocks, name = d.repeatedBlocks()
 		}

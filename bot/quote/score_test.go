@@ -421,8 +421,8 @@ func scorePair(f *figures, d *goldDoc, g, p *goldQuote, miss func(string, *goldD
 	}
 }
 
-// scoreFile extracts every document of a gold file and scores the result.
-func scoreFile(t *testing.T, path string, minWords int) figures {
+// extractFile extracts every document of a gold file.
+func extractFile(t *testing.T, path string) ([]goldDoc, map[string][]goldQuote) {
 	t.Helper()
 	docs := readGold(t, path)
 	pred := map[string][]goldQuote{}
@@ -430,7 +430,7 @@ func scoreFile(t *testing.T, path string, minWords int) figures {
 		pred[d.ID] = asGold(d.Text, Extract(d.Text))
 	}
 	writePredictions(t, filepath.Base(path), docs, pred)
-	return scoreSet(docs, pred, minWords, reporter(t))
+	return docs, pred
 }
 
 // reporter returns a function that logs the misses asked for with -misses.
@@ -523,18 +523,21 @@ func (f figures) check(t *testing.T, want floor) {
 }
 
 func TestScoreShared(t *testing.T) {
+	all, long := 0, 6 // words a quote has at least
 	for _, set := range []struct {
-		name     string
-		minWords int
-		want     floor
+		name string
+		want map[int]floor
 	}{
-		{"seed/seed_gold.jsonl", 0, floor{1, 0.95, 1}},
-		{"quotes/gum_news.jsonl", 0, floor{0.96, 0.88, 0.84}},
-		{"quotes/polnear.jsonl", 0, floor{0.962, 0.905, 0.875}},
-		{"quotes/polnear.jsonl", 6, floor{0.985, 0.92, 0.90}},
+		{"seed/seed_gold.jsonl", map[int]floor{all: {1, 0.95, 1}}},
+		{"quotes/gum_news.jsonl", map[int]floor{all: {0.96, 0.88, 0.85}}},
+		{"quotes/polnear.jsonl", map[int]floor{all: {0.962, 0.905, 0.875}, long: {0.985, 0.93, 0.91}}},
 	} {
-		t.Run(fmt.Sprintf("%s from %d words", filepath.Base(set.name), set.minWords), func(t *testing.T) {
-			scoreFile(t, shared(t, set.name), set.minWords).check(t, set.want)
+		t.Run(filepath.Base(set.name), func(t *testing.T) {
+			docs, pred := extractFile(t, shared(t, set.name))
+			for words, want := range set.want {
+				t.Logf("quotes of %d words or more:", words)
+				scoreSet(docs, pred, words, reporter(t)).check(t, want)
+			}
 		})
 	}
 }
@@ -543,7 +546,8 @@ func TestScoreShared(t *testing.T) {
 // of entries.
 func TestScoreSeed(t *testing.T) {
 	t.Run("one text", func(t *testing.T) {
-		f := scoreFile(t, shared(t, "seed/seed_gold.jsonl"), 0)
+		docs, pred := extractFile(t, shared(t, "seed/seed_gold.jsonl"))
+		f := scoreSet(docs, pred, 0, reporter(t))
 		if f.exactTP != 25 || f.exactNP != 25 || f.attExact < 24 {
 			t.Errorf("quotes %d of %d found right, full names %d; want 25, 25, 24 or more", f.exactTP, f.exactNP, f.attExact)
 		}

@@ -91,23 +91,38 @@ func (s *Store) open(opts Options) error {
 	return nil
 }
 
-// openFile opens the bbolt file. bbolt panics on some damaged files and keeps
-// its lock then; the lock goes with the file.
+// openFile checks and opens the bbolt file.
 func (s *Store) openFile(opts Options, m mark) error {
-	timeout := opts.LockTimeout
-	if timeout <= 0 {
-		timeout = time.Second
-	}
 	bopts := *bbolt.DefaultOptions
-	bopts.Timeout = timeout
+	bopts.Timeout = opts.LockTimeout
+	if bopts.Timeout <= 0 {
+		bopts.Timeout = time.Second
+	}
 	bopts.FreelistType = bbolt.FreelistMapType
 	bopts.NoStatistics = true
 	bopts.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
 		s.file, err = os.OpenFile(name, flag, mode)
 		return s.file, err
 	}
+	if info, err := os.Stat(s.path); err == nil && info.Size() > 0 {
+		ro := bopts
+		ro.ReadOnly = true
+		if err := s.openBolt(&ro, m); err != nil {
+			return err
+		}
+		err := inspect(s.file, info.Size())
+		if cerr := s.db.Close(); err != nil || cerr != nil {
+			return cmpError(err, cerr)
+		}
+	}
+	return s.openBolt(&bopts, m)
+}
+
+// openBolt opens the file for bbolt. bbolt panics on some damaged files and
+// keeps its lock then; the lock goes with the file.
+func (s *Store) openBolt(opts *bbolt.Options, m mark) error {
 	err := guard(func() (err error) {
-		s.db, err = bbolt.Open(s.path, 0o600, &bopts)
+		s.db, err = bbolt.Open(s.path, 0o600, opts)
 		return err
 	})
 	var pathErr *fs.PathError
@@ -131,9 +146,6 @@ func (s *Store) openFile(opts Options, m mark) error {
 // load checks what kind of file it is, marks this opening in it, and reads
 // what is due.
 func (s *Store) load() error {
-	if err := s.db.View(s.untruncated); err != nil {
-		return err
-	}
 	var epoch uint64
 	err := s.db.Update(func(tx *bbolt.Tx) error {
 		t := &txn{tx: tx}
@@ -152,18 +164,6 @@ func (s *Store) load() error {
 	}
 	s.claims = newClaims(epoch << 32)
 	return s.db.View(func(tx *bbolt.Tx) error { return s.claims.load(&txn{tx: tx}, time.Now().UTC()) })
-}
-
-// untruncated compares the file's length with what bbolt has used of it.
-func (s *Store) untruncated(tx *bbolt.Tx) error {
-	info, err := s.file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() < tx.Size() {
-		return damaged("the file is cut short: %d of %d bytes are there", info.Size(), tx.Size())
-	}
-	return nil
 }
 
 // identify reads the ledger's id and version, and makes a new file a ledger.
