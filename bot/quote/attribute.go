@@ -301,9 +301,9 @@ func (a *attributor) below(r int32) {
 func (a *attributor) tailName(r, m int32, firm, comma bool) {
 	d := a.d
 	v := d.verbAfter(m)
-	if v >= 0 && (d.toks[v].cls&(clSay|clCue) != 0 || firm && d.phrasal(v)) && !d.passive(v, d.sents[d.toks[v].sent].from) {
+	if v >= 0 && (d.toks[v].cls&(clSay|clCue) != 0 || firm && d.phrasalAt(v)) && !d.passive(v, d.sents[d.toks[v].sent].from) {
 		switch {
-		case firm && d.toks[v].cls&clSay != 0, firm && d.phrasal(v):
+		case firm && d.toks[v].cls&clSay != 0, firm && d.phrasalAt(v):
 			a.propose(m, v, tailNameVerb)
 		case firm:
 			a.propose(m, v, tailNameVerb, pastCue)

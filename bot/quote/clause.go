@@ -3,22 +3,24 @@ package quote
 // maxClause is how many tokens a search within a sentence may cross.
 const maxClause = 60
 
-// phrasal reports whether the verb at v and the word after it report speech
+// phrasal reports whether a verb and the word after it report speech
 // together: shot back, went on, chimed in.
-func (d *doc) phrasal(v int32) bool {
-	if v+1 >= int32(len(d.toks)) || !d.toks[v+1].word() {
-		return false
-	}
-	switch d.word(v + 1) {
+func phrasal(verb, next string) bool {
+	switch next {
 	case "back", "on", "in", "out", "up", "it":
 	default:
 		return false
 	}
-	switch d.word(v) {
+	switch verb {
 	case "shot", "hit", "fired", "snapped", "clapped", "fought", "went", "goes", "carried", "chimed", "cut", "hits", "fires", "shoots", "called", "cried", "blurted", "spoke", "piped", "put", "puts", "wrote", "broke", "butted", "came":
 		return true
 	}
 	return false
+}
+
+// phrasalAt is phrasal for the verb at v.
+func (d *doc) phrasalAt(v int32) bool {
+	return v+1 < int32(len(d.toks)) && d.toks[v+1].word() && phrasal(d.word(v), d.word(v+1))
 }
 
 // maxSubjects bounds how often one quote may ask for a subject. Sentences that

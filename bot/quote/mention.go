@@ -177,7 +177,7 @@ func (d *doc) nameLike(i int32, p *par) bool {
 			t.cls == 0 && i > 0 && d.knownFull(i)
 	}
 	if !t.first && !d.afterColon(i) {
-		return t.cls&(clPrep|clConj|clAux|clPron) == 0 || t.upper || t.cls&clFirst != 0 && d.nextCapital(i)
+		return t.cls&(clPrep|clConj|clAux|clPron) == 0 || t.upper || t.cls&clFirst != 0 && (d.nextCapital(i) || d.nextIsVerb(i))
 	}
 	if t.cls&(clRole|clGroup|clOrg|clFirst|clDemo|clPlace) != 0 {
 		return true
@@ -560,6 +560,10 @@ func (d *doc) classify(m *mention, p *par) {
 		return
 	}
 	if last.capital && d.findName(m, p) {
+		return
+	}
+	if last.cls&clTime != 0 && !m.owned && last.cls&(clRole|clGroup|clOrg) == 0 {
+		m.kind = 0 // two weeks ago
 		return
 	}
 	m.kind = d.kindOf(m)

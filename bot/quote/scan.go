@@ -232,7 +232,7 @@ func tailFollows(text string) bool {
 		}
 		c := classOf(w)
 		rest := strings.TrimLeft(text[end:], " ")
-		if n > 0 && w[0] >= 'a' && (c&clSay != 0 || c&anyVerb != 0 && (strings.HasPrefix(rest, "back") || strings.HasPrefix(rest, "in."))) {
+		if n > 0 && w[0] >= 'a' && reportsSpeech(w, c, rest, end == len(text) || text[end-1] == '.' || strings.IndexByte(",\n", text[end]) >= 0) {
 			return true
 		}
 		first, _ := utf8.DecodeRuneInString(w)
@@ -242,6 +242,16 @@ func tailFollows(text string) bool {
 		text = rest
 	}
 	return false
+}
+
+// reportsSpeech reports whether the word w of class c, followed by rest, is
+// the verb of a tail. final says that its clause ends with it.
+func reportsSpeech(w string, c class, rest string, final bool) bool {
+	if c&clSay != 0 || final && c&clCue != 0 {
+		return true
+	}
+	next, _, _ := strings.Cut(rest, " ")
+	return c&anyVerb != 0 && phrasal(w, strings.TrimRight(next, ".,\n"))
 }
 
 // token reads one token at pos; nothing at or behind stop belongs to it. It

@@ -99,9 +99,9 @@ var scorecard = [nFeatures]struct {
 	example string
 }{
 	// Where the phrase stands.
-	tailVerbName:      {"tail: verb, name", 30, `"Q," said <Ada Bell>.`},
-	tailNameVerb:      {"tail: name, verb", 30, `"Q," <Ada Bell>, the harbour master, said.`},
-	tailAccording:     {"tail: according to", 36, `"Q", according to <Ada Bell>`},
+	tailVerbName:      {"tail: verb, name", 36, `"Q," said <Ada Bell>.`},
+	tailNameVerb:      {"tail: name, verb", 36, `"Q," <Ada Bell>, the harbour master, said.`},
+	tailAccording:     {"tail: according to", 40, `"Q", according to <Ada Bell>`},
 	tailDash:          {"tail: dash and name", 24, `"Q" – <Ada Bell>, harbour master`},
 	tailBare:          {"tail: name without verb", 20, `"Q," the former <harbour master>.`},
 	tailLater:         {"verb and name later in the sentence", 9, `"Q" was what <Ada Bell> called it.`},
