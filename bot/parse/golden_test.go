@@ -110,6 +110,7 @@ func show(snap news.Snapshot, report Report, err error) string {
 	}
 	line("error", err)
 	line("format", snap.Format)
+	line("confidence", report.Confidence)
 	line("title", snap.Title)
 	line("url", snap.URL)
 	line("window", snap.Window)

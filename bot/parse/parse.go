@@ -86,9 +86,12 @@ func Formats() []string {
 
 // A Report says how a document was recognised.
 type Report struct {
-	Format string  // the winner; "" if there is none
-	Steps  []Step  // the formats whose sniff took an interest, in order
-	Fields []Field // fields for which there was more than one candidate
+	Format string // the winner; "" if there is none
+	// Confidence says how sure it is that the entries are live updates and keep
+	// their identity; "" if there is no winner.
+	Confidence news.Confidence
+	Steps      []Step  // the formats whose sniff took an interest, in order
+	Fields     []Field // fields for which there was more than one candidate
 }
 
 // A Step is one attempt to read a document.
@@ -221,9 +224,35 @@ func (d *document) nature() string {
 }
 
 func (d *document) conclude(r reading, report *Report) news.Snapshot {
-	report.Format, report.Fields = r.Format, r.fields
 	d.finish(&r)
+	report.Format, report.Fields, report.Confidence = r.Format, r.fields, confidence(&r.Snapshot)
 	return r.Snapshot
+}
+
+// confidence is high for what was made for machines, medium for what a page
+// merely looks like, low where only words and layout speak; a step less where
+// most entries have no id of their own.
+func confidence(s *news.Snapshot) news.Confidence {
+	hashed := 0
+	for i := range s.Entries {
+		if s.Entries[i].IDKind != news.IDExplicit {
+			hashed++
+		}
+	}
+	named := hashed*2 <= len(s.Entries)
+	switch s.Format {
+	case "headed", "text":
+		return news.Low
+	case "h-feed", "profile", "blocks", "heading-time-prefix":
+		if !named {
+			return news.Low
+		}
+		return news.Medium
+	}
+	if !named {
+		return news.Medium
+	}
+	return news.High
 }
 
 type refusal string
