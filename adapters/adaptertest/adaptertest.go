@@ -50,6 +50,8 @@ type Platform struct {
 	// Reprints reports that an edit shows the card again instead of changing
 	// the message.
 	Reprints bool
+	// Alone reports that there is one reader only: every answer is private.
+	Alone bool
 
 	// Invoke sends a command as a user in Channel types it, "/name text", and
 	// returns the answer when it is complete. Where commands have named
@@ -139,6 +141,7 @@ func Run(t *testing.T, open func(t *testing.T) *Platform) {
 		{"CheckPostsNothing", checkPostsNothing},
 		{"ServeAnswers", serveAnswers},
 		{"ServePresses", servePresses},
+		{"ServeShares", serveShares},
 		{"ServeIsInert", serveIsInert},
 		{"ServeHidesErrors", serveHidesErrors},
 		{"ServeSurvivesAPanic", serveSurvivesAPanic},

@@ -73,6 +73,7 @@ func TestDefects(t *testing.T) {
 		"no note":                  "ServeAnswers",
 		"wrong action":             "ServePresses",
 		"page not replaced":        "ServePresses",
+		"nothing shared":           "ServeShares",
 		"answers alive":            "ServeIsInert/channel",
 		"errors told":              "ServeHidesErrors",
 		"panics told":              "ServeSurvivesAPanic",
@@ -437,6 +438,9 @@ func (m *model) answer(ctx context.Context, h chat.Handler, c chat.Command) (a A
 		lines = append(lines, m.show(r.Note))
 	}
 	a.Text = strings.Join(lines, "\n")
+	if r.Public && !m.wrong("nothing shared") {
+		a.Private = false
+	}
 	for _, b := range r.Buttons {
 		a.Buttons = append(a.Buttons, m.show(b.Label))
 	}

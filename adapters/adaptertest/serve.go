@@ -133,6 +133,26 @@ func servePresses(t *testing.T, p *Platform) {
 	}
 }
 
+// serveShares presses a button whose answer is for everybody.
+func serveShares(t *testing.T, p *Platform) {
+	p.serve(t, func(_ context.Context, c chat.Command) (chat.Reply, error) {
+		return chat.Reply{Text: "Ferries stay in port", Public: c.Kind == chat.Press, Buttons: []chat.Button{{Label: "Share", Action: "share"}}}, nil
+	})
+	if a := p.invoke(t, "quotes", ""); !a.Private {
+		t.Error("everybody sees the answer before it is shared")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	a, err := p.Press(ctx, "Share")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shows(t, a.Text, "Ferries stay in port")
+	if a.Private && !p.Alone {
+		t.Error("nobody else sees the answer that was shared")
+	}
+}
+
 func serveIsInert(t *testing.T, p *Platform) {
 	var text atomic.Value // string: what the handler says
 	p.serve(t, func(context.Context, chat.Command) (chat.Reply, error) {

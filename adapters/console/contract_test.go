@@ -73,7 +73,7 @@ func TestContract(t *testing.T) {
 		u := &typist{screen: out, keyboard: keyboard}
 		return &adaptertest.Platform{
 			Adapter: a, Channel: chat.Channel{Adapter: "console", ID: terminal},
-			Messages: out.messages, Missing: "18f-0-x", Reprints: true,
+			Messages: out.messages, Missing: "18f-0-x", Reprints: true, Alone: true,
 			Invoke: func(ctx context.Context, name, text string) (adaptertest.Answer, error) {
 				return u.ask(ctx, strings.TrimSpace("/"+name+" "+text))
 			},
