@@ -21,6 +21,7 @@ type section struct {
 	heading *html.Node
 	start   *html.Node // the first node after the heading, or after what wraps it
 	level   byte
+	id      string // of the heading or what holds only it; "" if there is none
 	text    string
 	clock   clock
 }
@@ -43,6 +44,7 @@ func (p *page) sections() []section {
 		}
 		return false
 	})
+	claimIDs(list)
 	return list
 }
 
@@ -85,7 +87,7 @@ func follow(n *html.Node) *html.Node {
 }
 
 // sectionEntry reads the nodes from s.start up to the next heading.
-func (d *document) sectionEntry(s section) news.Entry {
+func (d *document) sectionEntry(s *section) news.Entry {
 	e := news.Entry{Headline: s.text}
 	pr := newProse(d.base)
 	pr.entry = true
@@ -99,14 +101,54 @@ func (d *document) sectionEntry(s section) news.Entry {
 		pr.node(n)
 	}
 	e.Body, e.Media, e.Author = pr.text(), pr.media, pr.author
-	if id := attr(s.heading.Attr, "id"); id != "" {
-		e.Entry = news.EntryID(id)
-		e.URL = "#" + id
+	d.printedTime(&e, &s.clock, pr.stamp)
+	if s.id != "" {
+		e.Entry = news.EntryID(s.id)
+		e.URL = "#" + s.id
 	}
 	if a := find(s.heading, func(n *html.Node) bool { return n.Data == "a" && attr(n.Attr, "href") != "" }); a != nil && e.URL == "" {
 		e.URL = attr(a.Attr, "href")
 	}
 	return e
+}
+
+// claimIDs finds what names each section: the id of the heading, or of an
+// element around it that heads no other section of the level.
+func claimIDs(list []section) {
+	const climb = 3
+	type holder struct {
+		n     *html.Node
+		level byte
+	}
+	held := make(map[holder]int)
+	around := func(s *section, visit func(*html.Node) bool) {
+		a := s.heading.Parent
+		for range climb {
+			if a == nil || a.Data == "body" || a.Data == "main" || !visit(a) {
+				return
+			}
+			a = a.Parent
+		}
+	}
+	for i := range list {
+		around(&list[i], func(a *html.Node) bool {
+			held[holder{a, list[i].level}]++
+			return true
+		})
+	}
+	for i := range list {
+		s := &list[i]
+		if s.id = attr(s.heading.Attr, "id"); s.id != "" {
+			continue
+		}
+		around(s, func(a *html.Node) bool {
+			if held[holder{a, s.level}] > 1 {
+				return false
+			}
+			s.id = blockID(a)
+			return s.id == ""
+		})
+	}
 }
 
 func (d *document) sectionTime(e *news.Entry, n *html.Node) {
@@ -150,7 +192,8 @@ func parseHeadingTime(d *document) (reading, error) {
 	}
 	day := dayState{}
 	var clocks []clock
-	for _, s := range list {
+	for i := range list {
+		s := &list[i]
 		switch {
 		case s.clock.len > 0 && s.clock.len < len(s.text):
 			r.Entries, clocks = append(r.Entries, d.sectionEntry(s)), append(clocks, s.clock)
@@ -181,19 +224,16 @@ func parseHeaded(d *document) (reading, error) {
 	day := dayState{}
 	var clocks []clock
 	times := map[int64]bool{}
-	for _, s := range list {
-		if s.level != level {
-			day.heading(s.text, d)
-			continue
-		}
-		if day.heading(s.text, d) {
+	for i := range list {
+		s := &list[i]
+		if day.heading(s.text, d) || s.level != level {
 			continue
 		}
 		e := d.sectionEntry(s)
 		if e.Body == "" && len(e.Media) == 0 {
 			continue
 		}
-		c := leadingClock(&e)
+		c := s.clock
 		if !e.Published.IsZero() {
 			times[e.Published.Unix()] = true
 		} else if c.len > 0 {
@@ -205,13 +245,43 @@ func parseHeaded(d *document) (reading, error) {
 	if len(r.Entries) < 2 {
 		return r, refusal("fewer than two headings have text below them")
 	}
-	if d.Format == "" && !p.live(d) && (len(times) < 2 || len(times)*2 < len(r.Entries)) {
+	if d.Format == "" && !p.live(d) && (len(times) < 2 || len(times)*2 < len(r.Entries)) && !separate(list, level, len(r.Entries)) {
 		return r, refusal("its headings have no times, and nothing says that it is live")
 	}
 	day.date(d, r.Entries, clocks)
 	namedByFragment(&r)
 	p.describe(d, &r)
 	return r, nil
+}
+
+// separate reports whether the n headings of the level that have text head an
+// <article> each, side by side: the page says that they stand by themselves.
+// Headings that are links head teasers.
+func separate(list []section, level byte, n int) bool {
+	var parent *html.Node
+	seen := make(map[*html.Node]bool)
+	for _, s := range list {
+		if s.level != level {
+			continue
+		}
+		a := s.heading.Parent
+		for a != nil && a.Data != "article" {
+			a = a.Parent
+		}
+		if a == nil || seen[a] || parent != nil && a.Parent != parent || isLinked(s.heading) {
+			return false
+		}
+		parent = a.Parent
+		seen[a] = true
+	}
+	return len(seen) >= n
+}
+
+func isLinked(heading *html.Node) bool {
+	leads := func(n *html.Node) bool {
+		return n.Data == "a" && attr(n.Attr, "href") != "" && !strings.HasPrefix(attr(n.Attr, "href"), "#")
+	}
+	return find(heading, leads) != nil || heading.Parent != nil && leads(heading.Parent)
 }
 
 // busiest returns the heading level, h2 to h6, that heads most text; 0 if none

@@ -472,9 +472,7 @@ func (d *document) blockEntry(n *html.Node) (e news.Entry, c clock) {
 	if e.Headline == "" {
 		e.Headline, e.Body = leadLine(n, e.Body)
 	}
-	if c.len == 0 && e.Published.IsZero() {
-		c = leadingClock(&e)
-	}
+	d.printedTime(&e, &c, pr.stamp)
 	e.URL = p.permalink
 	return e, c
 }
@@ -507,6 +505,57 @@ func (d *document) takeTime(e *news.Entry, c *clock, n *html.Node) {
 	case e.Published.IsZero():
 		e.Published = t
 	}
+}
+
+// printedTime looks for a time as readers see it, where no element or attribute
+// had one: in an element whose class says that it is a time, else at the
+// beginning of the text.
+func (d *document) printedTime(e *news.Entry, c *clock, stamp string) {
+	if c.len > 0 || !e.Published.IsZero() {
+		return
+	}
+	if e.Published = d.moment(stamp); !e.Published.IsZero() {
+		return
+	}
+	if got, ok := readClock(stamp); ok {
+		*c = got
+		return
+	}
+	*c = leadingClock(e)
+}
+
+// moment reads a date and a time of day as printed: "1 March 2026, 14:05",
+// "14.05 Uhr, 01.03.2026". Zero if one of them is missing.
+func (d *document) moment(s string) time.Time {
+	if len(s) < 8 || len(s) > 80 {
+		return time.Time{}
+	}
+	if t := d.when(s); !t.IsZero() {
+		return t
+	}
+	if c, ok := readClock(s); ok { // the time first
+		if day, ok := readDay(strings.TrimLeft(s[c.len:], " ,|–-"), d.today()); ok {
+			return d.possible(c.at(day, d.zone()))
+		}
+		return time.Time{}
+	}
+	for i := len(s) - 4; i > 0; i-- { // the date first
+		if s[i-1] != ' ' {
+			continue
+		}
+		c, ok := readClock(s[i:])
+		if !ok {
+			continue
+		}
+		head := strings.TrimRight(s[:i], " ,|–-")
+		for _, word := range []string{" at", " um", " alle", " à", " a las", " às", " om"} {
+			head = strings.TrimSuffix(head, word)
+		}
+		if day, ok := readDay(strings.TrimRight(head, " ,|–-"), d.today()); ok {
+			return d.possible(c.at(day, d.zone()))
+		}
+	}
+	return time.Time{}
 }
 
 // leadLine takes a bold first line for the headline, where an entry has no

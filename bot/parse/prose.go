@@ -29,6 +29,7 @@ type prose struct {
 	items  int  // list items since the outermost opened
 	open   []special
 	author string
+	stamp  string // the first time of an entry that is no <time> element, as printed
 	media  []news.Media
 	figure int // media before the last figure that opened
 	shown  int // 1 + length of b where it opened; 0 none
@@ -528,6 +529,9 @@ func (p *prose) pop() {
 		}
 		if r == byline && p.author == "" {
 			p.author = names(inner)
+		}
+		if r == stamp && p.stamp == "" {
+			p.stamp = fold(inner)
 		}
 	}
 	p.widen(after)
