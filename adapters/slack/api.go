@@ -55,7 +55,7 @@ func (a *Adapter) call(ctx context.Context, r request) error {
 	if err != nil {
 		return a.broken(r.what, err, wrote.Load())
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
 	a.noteClock(resp.Header)
 	if resp.StatusCode >= 500 { // whatever the body says, the outcome is open
 		e := fail(chat.Unknown, r.what, errors.New(resp.Status))

@@ -269,7 +269,7 @@ func (a *Adapter) respond(ctx context.Context, to string, r response) error {
 	if err != nil {
 		return a.broken(what, err, true)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()                // it was read
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // for the error only
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("%s: %s: %s", what, resp.Status, a.tame(string(text)))

@@ -3,6 +3,7 @@ package slack
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -130,8 +131,8 @@ func newPost(key string) chat.Post {
 // reason asserts the class of an error and returns it.
 func reason(t *testing.T, err error, want chat.Reason) *chat.SendError {
 	t.Helper()
-	se, ok := err.(*chat.SendError)
-	if !ok {
+	var se *chat.SendError
+	if !errors.As(err, &se) {
 		t.Fatalf("error is a %T (%v), want a *chat.SendError", err, err)
 	}
 	if se.Reason != want {

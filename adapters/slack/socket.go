@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -40,7 +39,7 @@ func (a *Adapter) listen(ctx context.Context, s *service) error {
 		opened := time.Now()
 		connected, err := a.connect(ctx, s)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // err is what ctx made of the connection
 		}
 		if e := a.final(err); e != nil {
 			return e
@@ -69,16 +68,14 @@ func (a *Adapter) listen(ctx context.Context, s *service) error {
 
 // final returns the error that ends Serve, nil if a new connection may help.
 func (a *Adapter) final(err error) error {
-	var said slack.SlackErrorResponse
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		e := refuse("open a connection for commands", &apiError{code: a.tame(said.Err)}, false)
 		if e.Reason == chat.Unauthorized {
 			e.Remedy = remedyApp
 			return e
 		}
 	}
-	var code slack.StatusCodeError
-	if errors.As(err, &code) && code.Code == http.StatusUnauthorized {
+	if code, ok := errors.AsType[slack.StatusCodeError](err); ok && code.Code == http.StatusUnauthorized {
 		e := fail(chat.Unauthorized, "open a connection for commands", errors.New(code.Status))
 		e.Remedy = remedyApp
 		return e
@@ -116,6 +113,11 @@ func (s *single) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// A silent logger keeps slack-go from the standard error output.
+type silent struct{}
+
+func (silent) Output(int, string) error { return nil }
+
 // connect opens one connection and serves it until it closes. It reports
 // whether there was one, and what went wrong.
 func (a *Adapter) connect(ctx context.Context, s *service) (connected bool, err error) {
@@ -128,7 +130,7 @@ func (a *Adapter) connect(ctx context.Context, s *service) (connected bool, err 
 	c := socketmode.New(api,
 		socketmode.OptionDialer(a.dialer()),
 		socketmode.OptionReadLimit(maxEnvelope),
-		socketmode.OptionLog(log.New(io.Discard, "", 0)))
+		socketmode.OptionLog(silent{}))
 	done := make(chan error, 1)
 	go func() { done <- c.RunContext(run) }()
 	for {

@@ -156,7 +156,7 @@ func (s *Server) Close() {
 	}
 	close(s.stopped)
 	for c := range s.conns {
-		c.ws.Close()
+		_ = c.ws.Close() // it may be closed
 	}
 	s.mu.Unlock()
 	s.http.CloseClientConnections()

@@ -60,7 +60,7 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	defer ws.Close()
+	defer func() { _ = ws.Close() }() // it may be closed
 	c := &connection{ws: ws}
 	if !s.admit(c) {
 		_ = c.write(object{"type": "disconnect", "reason": "too_many_websockets"}) // then it is closed
@@ -126,14 +126,14 @@ func (c *connection) ping(gone <-chan struct{}) {
 func (s *Server) Disconnect(reason string) {
 	for _, c := range s.current() {
 		_ = c.write(object{"type": "disconnect", "reason": reason, "debug_info": object{"host": "loopback"}}) // it is closed anyway
-		c.ws.Close()
+		_ = c.ws.Close()                                                                                      // it may be closed
 	}
 }
 
 // DropConnections breaks every connection without a word.
 func (s *Server) DropConnections() {
 	for _, c := range s.current() {
-		c.ws.Close()
+		_ = c.ws.Close() // it may be closed
 	}
 }
 

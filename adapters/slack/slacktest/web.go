@@ -2,7 +2,9 @@ package slacktest
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -93,9 +95,7 @@ func parse(r *http.Request, body []byte) (args, string) {
 		_ = json.Unmarshal(body, &in) // what is no object has no arguments
 	} else {
 		form, _ := url.ParseQuery(string(body))
-		for k, v := range r.URL.Query() {
-			form[k] = v
-		}
+		maps.Copy(form, r.URL.Query())
 		for k, v := range form {
 			in[k], _ = json.Marshal(v[0])
 		}
@@ -153,14 +153,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, f *Fault, ans ob
 		if f.Status != 0 || f.Body != "" {
 			status, body = max(f.Status, http.StatusOK), []byte(f.Body)
 		}
-		for k, v := range f.Header {
-			h[k] = v
-		}
+		maps.Copy(h, f.Header)
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	for k, v := range h {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), h)
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may be gone
 	return status
@@ -172,7 +168,7 @@ func drop(w http.ResponseWriter, body []byte, half bool) {
 	if err != nil {
 		return
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // that is the fault
 	if half {
 		_, _ = buf.WriteString("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(body)+100) + "\r\n\r\n" + string(body[:len(body)/2]))
 		_ = buf.Flush()
@@ -264,7 +260,7 @@ func (s *Server) content(in args) (string, json.RawMessage, object) {
 	blocks := in.object("blocks")
 	if err := CheckBlocks(blocks); err != nil {
 		code := "invalid_blocks"
-		if err == errTooLong {
+		if errors.Is(err, errTooLong) {
 			code = "msg_blocks_too_long"
 		}
 		return "", nil, object{"ok": false, "error": code, "response_metadata": object{"messages": []string{"[ERROR] " + err.Error()}}}
@@ -288,7 +284,10 @@ func cutText(s string) string {
 
 func (s *Server) postMessage(in args, h http.Header) object {
 	c, code := s.find(in)
-	if code != "" && !(code == "not_in_channel" && slices.Contains(s.scopes, "chat:write.public")) {
+	if code == "not_in_channel" && slices.Contains(s.scopes, "chat:write.public") {
+		code = ""
+	}
+	if code != "" {
 		return no(code)
 	}
 	if wait := s.pace(c); wait > 0 {
