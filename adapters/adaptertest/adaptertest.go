@@ -225,8 +225,8 @@ func (p *Platform) count(t *testing.T, want int) {
 }
 
 // failed checks that err is a *chat.SendError of that reason that tells no
-// secret.
-func (p *Platform) failed(t *testing.T, err error, want chat.Reason) *chat.SendError {
+// secret. It returns what it points to.
+func (p *Platform) failed(t *testing.T, err error, want chat.Reason) chat.SendError {
 	t.Helper()
 	var se *chat.SendError
 	if !errors.As(err, &se) {
@@ -245,7 +245,7 @@ func (p *Platform) failed(t *testing.T, err error, want chat.Reason) *chat.SendE
 			}
 		}
 	}
-	return se
+	return *se
 }
 
 // shows checks that a reader sees want in text. White space and characters of

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -307,7 +308,7 @@ func (m *model) render(id chat.MessageID, c chat.Card) Message {
 		add(c.State.String())
 	}
 	add(c.Headline)
-	quotes := append(c.Quotes[:len(c.Quotes):len(c.Quotes)], c.Was...)
+	quotes := append(slices.Clip(c.Quotes), c.Was...)
 	if m.wrong("nothing of what was") {
 		quotes = c.Quotes
 	}

@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func whole(text string, c chat.Card) bool {
 	text = readable(text)
 	parts := []string{c.Source, c.Headline, c.Text, c.Byline, c.Image.Alt, c.Image.Credit}
 	quotes := 0
-	for _, q := range append(c.Was[:len(c.Was):len(c.Was)], c.Quotes...) {
+	for _, q := range append(slices.Clip(c.Was), c.Quotes...) {
 		parts = append(parts, q.Text, q.Speaker, q.Role)
 		quotes++
 	}

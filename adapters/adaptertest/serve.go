@@ -18,9 +18,9 @@ var specs = []chat.CommandSpec{
 	{Name: "help", Summary: "What you can ask"},
 }
 
-// serve runs Serve until the test ends or stop is called, which returns what
-// Serve returned and how long it took.
-func (p *Platform) serve(t *testing.T, h chat.Handler) (stop func() (error, time.Duration)) {
+// serve runs Serve until the test ends or stop is called, which returns how
+// long Serve took to end and what it returned.
+func (p *Platform) serve(t *testing.T, h chat.Handler) (stop func() (time.Duration, error)) {
 	t.Helper()
 	if p.Invoke == nil {
 		t.Skip("this platform has no commands")
@@ -29,22 +29,22 @@ func (p *Platform) serve(t *testing.T, h chat.Handler) (stop func() (error, time
 	done := make(chan error, 1) // takes the one result
 	go func() { done <- p.Adapter.Serve(ctx, specs, h) }()
 	stopped := false
-	stop = func() (error, time.Duration) {
+	stop = func() (time.Duration, error) {
 		stopped = true
 		start := time.Now()
 		cancel()
 		select {
 		case err := <-done:
-			return err, time.Since(start)
+			return time.Since(start), err
 		case <-time.After(patience):
-			return errors.New("Serve does not end"), time.Since(start)
+			return time.Since(start), errors.New("Serve does not end")
 		}
 	}
 	t.Cleanup(func() {
 		if stopped {
 			return
 		}
-		if err, _ := stop(); err != nil {
+		if _, err := stop(); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
@@ -226,7 +226,7 @@ func serveEnds(t *testing.T, p *Platform) {
 	case <-time.After(patience):
 		t.Fatal("the command never came")
 	}
-	err, took := stop()
+	took, err := stop()
 	cancel()
 	if err != nil {
 		t.Errorf("Serve returned %v after its context ended, want nil", err)

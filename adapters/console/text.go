@@ -83,7 +83,7 @@ func wrap(text string, n int) []string {
 			in = ""
 		}
 		w := wrapper{width: n, indent: in}
-		for _, word := range strings.Fields(par) {
+		for word := range strings.FieldsSeq(par) {
 			w.add(word)
 		}
 		lines = append(lines, w.end()...)

@@ -30,7 +30,7 @@ func NewScripted(dir string) http.Handler {
 			http.Error(w, "no site", http.StatusServiceUnavailable)
 			return
 		}
-		defer root.Close()
+		defer func() { _ = root.Close() }() // nothing was written
 		name := strings.TrimPrefix(r.URL.Path, "/")
 		if name == "" {
 			name = "page.html"
@@ -60,7 +60,7 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(b) > maxFile {
 		err = errors.New("file too large")
