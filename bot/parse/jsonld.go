@@ -52,6 +52,9 @@ func parseBareJSONLD(d *document) (reading, error) {
 }
 
 func parseJSONLD(d *document) (reading, error) {
+	if _, ok := d.json(); ok {
+		return parseBareJSONLD(d)
+	}
 	scripts, err := d.scripts()
 	if err != nil {
 		return reading{}, err

@@ -182,6 +182,9 @@ func Explain(doc Document) (news.Snapshot, Report, error) {
 		if err == nil && len(r.Entries) == 0 && len(r.Withdrawn) == 0 && !r.understood {
 			err = errNoEntries
 		}
+		if err == nil && len(r.Entries) == 0 && doc.Format != "" && !f.sniff(d) {
+			err = refusal("is not of this format")
+		}
 		if err != nil {
 			step.Reason = err.Error()
 			report.Steps = append(report.Steps, step)
@@ -287,7 +290,28 @@ func newDocument(doc Document) *document {
 	}
 	d.text = decode(doc.Body, doc.ContentType)
 	d.head = strings.TrimLeft(d.text, " \t\r\n\ufeff\u00a0\x00")
+	d.head = withoutNoise(d.head)
 	return d
+}
+
+// withoutNoise drops what a server printed in front of a feed: warnings of its
+// own making, mostly.
+func withoutNoise(s string) string {
+	window := s[:min(len(s), sniffWindow)]
+	for _, root := range []string{"<rss", "<rdf:RDF", "<feed xmlns"} {
+		i := strings.Index(window, root)
+		if i <= 0 {
+			continue
+		}
+		before := window[:i]
+		if x := strings.Index(before, "<?xml"); x >= 0 {
+			return s[x:]
+		}
+		if lower := strings.ToLower(before); !strings.Contains(lower, "<html") && !strings.Contains(lower, "<body") && !strings.HasPrefix(before, "<!") && before[0] != '{' && before[0] != '[' {
+			return s[i:]
+		}
+	}
+	return s
 }
 
 // json returns the document as JSON, if it is.

@@ -42,6 +42,15 @@ func TestForcedFormat(t *testing.T) {
 	if _, err := Parse(Document{Body: body, Format: "rss"}); err == nil {
 		t.Error("read as rss")
 	}
+	for _, name := range Formats() {
+		if snap, err := Parse(Document{Body: []byte("Nothing of this kind. Nothing at all."), Format: name}); err == nil {
+			t.Errorf("read as %s: %+v", name, snap)
+		}
+	}
+	bare := []byte(`{"@type":"LiveBlogPosting","liveBlogUpdate":{"headline":"Barrier holds"}}`)
+	if snap, err := Parse(Document{Body: bare, Format: "jsonld"}); err != nil || len(snap.Entries) != 1 {
+		t.Errorf("bare JSON-LD: %d entries, %v", len(snap.Entries), err)
+	}
 	if _, err := Parse(Document{Body: body, Format: "telex"}); err == nil || !strings.Contains(err.Error(), "there is no such format") {
 		t.Errorf("unknown format: %v", err)
 	}
