@@ -70,7 +70,11 @@ func (d *doc) subject(v int32, depth int) int32 {
 	for n := 0; i >= floor && n < maxClause; n++ {
 		t := &d.toks[i]
 		if t.ends >= 0 {
-			return d.hostOf(t.ends, floor, depth)
+			m := d.hostOf(t.ends, floor, depth)
+			if d.toks[d.ments[m].from].cls&clDet == 0 && d.ments[m].kind == aRole {
+				return d.chief(m, floor) // Bell, chair of the board said
+			}
+			return m
 		}
 		switch {
 		case t.p == ',':
@@ -282,6 +286,7 @@ func (d *doc) antecedent(i, floor int32, depth int) int32 {
 // of the sentence, else the sentence's first phrase.
 func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
 	participle := d.toks[i].cls&clIng != 0 && i > floor && d.toks[i-1].p == ','
+	joined := d.toks[i].cls&clConj != 0 && i+1 < int32(len(d.toks)) && d.toks[i+1].cls&(clSay|clAux) != 0
 	best := int32(-1)
 	for j, n := i-1, 0; j >= floor && n < maxClause; n++ {
 		if r := d.toks[j].reg; r >= 0 && d.spoke[r] >= 0 {
@@ -295,6 +300,11 @@ func (d *doc) subjectOfVerbBefore(i, floor int32, depth int) int32 {
 			m := d.subject(j, depth+1)
 			if k := d.embedding(m, floor); participle && k > floor {
 				best, j = m, k
+				continue
+			}
+			if joined && m >= 0 && d.ments[m].kind == aThing && best < 0 {
+				best = m // the storm that hit Arden and said: the sayer comes before
+				j--
 				continue
 			}
 			return m

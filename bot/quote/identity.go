@@ -329,10 +329,26 @@ func (d *doc) onlySpeaker(n int32) int32 {
 	if o.person < 0 {
 		return nobody
 	}
-	if m := &d.ments[o.at]; o.at > n && m.nameTo-m.name < 2 {
+	m, named := &d.ments[n], &d.ments[o.at]
+	switch {
+	case speaksForOthers(d.word(m.head)):
 		return nobody
+	case o.at > n && named.nameTo-named.name < 2:
+		return nobody
+	case m.indefinite && (o.at < n || named.name > named.from || d.firstMention(d.toks[m.from].sent) != n):
+		return nobody // "one MP" is not the minister named before, or described otherwise
 	}
 	return o.person
+}
+
+// speaksForOthers reports whether the role w speaks for somebody else, and so
+// is hardly ever the person whom an entry is about.
+func speaksForOthers(w string) bool {
+	switch strings.ToLower(w) {
+	case "spokesman", "spokeswoman", "spokesperson", "source", "aide", "official", "insider", "lawyer", "solicitor", "agent", "reporter", "correspondent", "critic", "observer", "witness":
+		return true
+	}
+	return false
 }
 
 // findNamed notes for every section of a live text who is named as saying

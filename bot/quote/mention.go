@@ -128,7 +128,7 @@ func (d *doc) phrase(i, floor, end int32, p *par) (mention, int32) {
 	if !t.word() {
 		return mention{}, i
 	}
-	if t.cls&clPron != 0 && !(t.capital && !t.first && t.end-t.start > 1) && !p.titleCase {
+	if t.cls&clPron != 0 && !t.upper && !p.titleCase {
 		return mention{from: i, to: i + 1, name: i, nameTo: i, head: i, owner: -1, kind: aPronoun,
 			gender: t.cls & (clMasc | clFem), plural: t.cls&(clMasc|clFem) == 0}, i + 1
 	}
@@ -182,6 +182,9 @@ func (d *doc) nameLike(i int32, p *par) bool {
 	if t.cls&(clRole|clGroup|clOrg|clFirst|clDemo|clPlace) != 0 {
 		return true
 	}
+	if t.cls&clCommon != 0 && d.nextCapital(i) && describes(d.word(i)) {
+		return true
+	}
 	if t.cls&(stopsPhrase|clAdv|clCommon|clTime) != 0 {
 		return d.nextCapital(i) && t.cls&(clPrep|clConj|clSub|clPron|clAdv|clAux) == 0 && t.cls&clCommon != 0 && t.cls&anyVerb == 0 && !d.nextIsName(i)
 	}
@@ -189,12 +192,25 @@ func (d *doc) nameLike(i int32, p *par) bool {
 		return d.nextCapital(i) && t.cls&(clIng|clPart) == 0 || d.knownLast(i) || t.cls&(clIng|clPart) == 0 && d.nextIsVerb(i) || i+1 < int32(len(d.toks)) && d.toks[i+1].cls&clSay != 0
 	}
 	if t.cls == 0 {
+		if d.plainAfter(i) {
+			return d.knownLast(i) // "Heavy rain", not a name
+		}
 		g := guess(d.lower(i))
 		if g&(clIng|clAdv) != 0 || g&clPart != 0 && !d.nextIsVerb(i) {
 			return d.knownLast(i)
 		}
 	}
 	return true
+}
+
+// plainAfter reports whether an unknown word in small letters follows the one
+// at i that can hardly be a verb.
+func (d *doc) plainAfter(i int32) bool {
+	if i+1 >= int32(len(d.toks)) {
+		return false
+	}
+	t := &d.toks[i+1]
+	return t.word() && !t.capital && t.cls == 0 && t.sent == d.toks[i].sent && d.text[t.end-1] != 's'
 }
 
 // lower returns the word at i; callers only look at its ending.
@@ -301,7 +317,7 @@ func (d *doc) extendLeft(i, floor int32) int32 {
 // describes reports whether w belongs to the description of a person.
 func describes(w string) bool {
 	switch w {
-	case "former", "Former", "deputy", "Deputy", "chief", "Chief", "senior", "Senior", "junior", "acting", "interim", "local", "Local",
+	case "Home", "Foreign", "Shadow", "former", "Former", "deputy", "Deputy", "chief", "Chief", "senior", "Senior", "junior", "acting", "interim", "local", "Local",
 		"retired", "Retired", "veteran", "longtime", "state", "State", "county", "County", "city", "City", "village", "town", "outgoing", "incoming", "national", "National",
 		"special", "Special", "international", "public", "general", "second", "first", "major", "young", "old", "top":
 		return true
@@ -531,6 +547,11 @@ func (d *doc) ofTail(j, from, end int32, nouns int) int32 {
 			return j + 1
 		}
 		return j
+	case "and":
+		if d.toks[from].cls&clDet != 0 && prev.capital && d.toks[j+1].capital && d.roleWithin(j+1, end) {
+			return j + 1 // the Arden and Wrackmouth MP
+		}
+		return j
 	case "of", "for", "&":
 	default:
 		return j
@@ -546,6 +567,20 @@ func (d *doc) ofTail(j, from, end int32, nouns int) int32 {
 		return k + 1
 	}
 	return j
+}
+
+// roleWithin reports whether a run of at most four words from j ends with a
+// role: Wrackmouth South MP.
+func (d *doc) roleWithin(j, end int32) bool {
+	for k := j; k < end && k < j+4 && d.toks[k].word(); k++ {
+		if d.toks[k].cls&clRole != 0 && d.toks[k].cls&clFirst == 0 {
+			return true
+		}
+		if !d.toks[k].capital {
+			return false
+		}
+	}
+	return false
 }
 
 // classify says what the phrase m stands for and finds the name in it.
@@ -613,7 +648,10 @@ func (d *doc) kindOf(m *mention) mentionKind {
 // findName looks for a name at the end of m, whose last word has a capital.
 func (d *doc) findName(m *mention, p *par) bool {
 	a := m.to - 1
-	for a > m.from && (d.toks[a-1].word() && d.toks[a-1].capital || d.particle(a-1) && a-2 >= m.from && d.toks[a-2].capital) {
+	for a > m.from {
+		if !d.toks[a-1].capital && !(d.particle(a-1) && d.capitalBefore(a-1, m.from)) {
+			break
+		}
 		a--
 	}
 	if d.toks[a].cls&(clDet|clPoss) != 0 && a < m.to-1 {
@@ -653,6 +691,9 @@ func (d *doc) findName(m *mention, p *par) bool {
 	for start < m.to-1 && (d.toks[start].cls&clDemo != 0 && d.toks[start].cls&clFirst == 0 || d.toks[start].cls&clCommon != 0 && d.toks[start].first) {
 		start++
 	}
+	if start+2 < m.to && d.toks[start].upper && d.toks[start].end-d.toks[start].start <= 5 && d.toks[start+1].cls&clFirst != 0 {
+		titled, start = true, start+1 // PCC Ada Bell
+	}
 	m.name, m.nameTo = start, m.to
 	if start > m.from {
 		m.head = start - 1
@@ -668,6 +709,15 @@ func (d *doc) findName(m *mention, p *par) bool {
 		m.kind = aThing
 	}
 	return true
+}
+
+// capitalBefore reports whether a word with a capital stands before token i, or
+// before the "of" of an "of the" that i closes.
+func (d *doc) capitalBefore(i, from int32) bool {
+	if i-1 >= from && d.toks[i-1].capital {
+		return true
+	}
+	return i-2 >= from && d.word(i) == "the" && d.word(i-1) == "of" && d.toks[i-2].capital
 }
 
 func (d *doc) particle(i int32) bool {

@@ -41,6 +41,14 @@ func TestExtractSpeakers(t *testing.T) {
 		{"passive with an agent", `The plan was described as "a fairy tale" by Ada Bell.`, []said{{"a fairy tale", "Ada Bell"}}},
 		{"attribution at the end of the sentence", `The crews had been "heroes to a man" all night, Ada Bell said on Monday.`, []said{{"heroes to a man", "Ada Bell"}}},
 		{"role without verb", "Bridge shut\n\nAda Bell spoke to the Courier.\n\n\"Nobody told us the bolts had gone,\" the former harbour master.", []said{{"Nobody told us the bolts had gone,", "the former harbour master"}}},
+		{"apposition without its second comma", `Cllr Ada Bell, chair of the Local Harbour Association said: "We wait."`, []said{{"We wait.", "Ada Bell"}}},
+		{"acronym as a title", `PCC Ada Bell said: "We wait for the tide to turn."`, []said{{"We wait for the tide to turn.", "Ada Bell"}}},
+		{"full stop forgotten", `Ada Bell wrote about the night in Wrackmouth She said: "We wait for the tide to turn."`, []said{{"We wait for the tide to turn.", "Ada Bell"}}},
+		{"adjective opens a headline", "Heavy rain called 'worst in memory'\n\nResidents called it the \"worst in memory\".", []said{{"worst in memory", "Residents"}, {"worst in memory", "Residents"}}},
+		{"thing in a relative clause does not speak", `Ada Bell visited the sheds that the storm had hit and said they were "beyond saving".`, []said{{"beyond saving", "Ada Bell"}}},
+		{"two places of one member", `"It is late," the Arden and Wrackmouth MP said.`, []said{{"It is late,", "the Arden and Wrackmouth MP"}}},
+		{"peer", `Lord Hale said: "We wait for the tide to turn."`, []said{{"We wait for the tide to turn.", "Lord Hale"}}},
+		{"question and a verb that does not say", `"Who knows?" Ada Bell shot back.`, []said{{"Who knows?", "Ada Bell"}}},
 		{"dash", `"Nobody told us the bolts had gone." – Ada Bell, harbour master`, []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
 		{"attribution line", "“Nobody told us the bolts had gone.”\n\n– Ada Bell, harbour master", []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
 		{"attribution line under a paragraph without marks", "Nobody told us the bolts had gone.\n\n– Ada Bell, harbour master", []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
@@ -128,6 +136,13 @@ func TestPageOlderEntriesOnly(t *testing.T) {
 	want := []said{{"It held,", "the quay warden"}, {"It held,", "Ada Bell"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(said{})); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestPageRoleThatSpeaksForOthers(t *testing.T) {
+	got := Page("Bridge live", []Part{{"Minister on the quay", "Ports minister Ada Bell met crews and said that all was well.\n\nA spokesman said: \"The minister will be back.\""}})
+	if q := got[0][0]; q.Speaker != "A spokesman" {
+		t.Errorf("speaker = %q, want the spokesman", q.Speaker)
 	}
 }
 

@@ -127,11 +127,25 @@ func (d *doc) link(m *mention) int32 {
 	if !ok {
 		head = -1
 	}
-	d.people = append(d.people, person{full: w, last: w, next: head})
+	full := w
+	if m.name > m.from && noble(d.word(m.name-1)) {
+		full = d.text[d.toks[m.name-1].start:d.toks[m.name].end]
+	}
+	d.people = append(d.people, person{full: full, last: w, next: head})
 	p := int32(len(d.people) - 1)
 	d.byLast[w] = p
 	d.sawPerson(p, m)
 	return p
+}
+
+// noble reports whether w is a title that belongs to the name of somebody who
+// is not called by a first name.
+func noble(w string) bool {
+	switch w {
+	case "Lord", "Lady", "Baroness", "Baron", "Pope", "King", "Queen", "Prince", "Princess", "Viscount", "Dame", "Sister", "Father":
+		return true
+	}
+	return false
 }
 
 // A fact says that a person was described somewhere: Ada Bell, harbour master.
