@@ -25,6 +25,10 @@ func Alternates(doc Document) []string {
 	if err != nil {
 		return nil
 	}
+	return d.alternates(p)
+}
+
+func (d *document) alternates(p *page) []string {
 	var list []string
 	add := func(ref string) {
 		if abs := absolute(d.base, ref); abs != "" && !slices.Contains(list, abs) && len(list) < 50 {

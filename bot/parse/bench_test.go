@@ -78,7 +78,7 @@ func BenchmarkParse(b *testing.B) {
 		entries int
 	}{
 		{"jsonld 428 entries", bigLiveBlog(428), "jsonld", 428},
-		{"html 300 entries", bigPage(300), "blocks", 300},
+		{"html 400 entries", bigPage(400), "blocks", 400},
 		{"rss 428 items", bigFeed(428), "rss", 428},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

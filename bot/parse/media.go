@@ -138,6 +138,9 @@ func absolute(base *url.URL, ref string) string {
 	if ref == "" || len(ref) > 4096 {
 		return ""
 	}
+	if plainAddress(ref) {
+		return ref
+	}
 	u, err := url.Parse(ref)
 	if err != nil {
 		return ""
@@ -149,4 +152,26 @@ func absolute(base *url.URL, ref string) string {
 		return ""
 	}
 	return u.String()
+}
+
+// plainAddress reports whether s is an absolute web address that resolving
+// would return as it is. Most are, and each is met several times.
+func plainAddress(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(s, "http://"); !ok {
+			return false
+		}
+	}
+	if rest == "" || !isWordByte(rest[0]) || rest[len(rest)-1] == '#' {
+		return false
+	}
+	for i := 0; i < len(rest); i++ {
+		c := rest[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/?=&#+,", c) >= 0 {
+			continue
+		}
+		return false
+	}
+	return strings.Count(rest, "#") <= 1
 }

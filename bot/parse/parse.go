@@ -43,8 +43,9 @@ const (
 // An UnknownError says that a document could not be read as live updates or a
 // feed, and what was tried.
 type UnknownError struct {
-	Tried  []Step
-	Reason string // set where nothing was tried
+	Tried      []Step
+	Reason     string   // set where nothing was tried
+	Alternates []string // where the page says that its entries may be had; see [Alternates]
 }
 
 // Error returns one line that names each format that was tried and why it
@@ -60,6 +61,9 @@ func (e *UnknownError) Error() string {
 			b.WriteString("; ")
 		}
 		b.WriteString(s.Format + ": " + s.Reason)
+	}
+	if len(e.Alternates) > 0 {
+		b.WriteString("; the page points to " + e.Alternates[0])
 	}
 	return b.String()
 }
@@ -210,7 +214,11 @@ func Explain(doc Document) (news.Snapshot, Report, error) {
 	if doc.Format != "" && len(report.Steps) == 0 {
 		report.Steps = []Step{{Format: doc.Format, Reason: "there is no such format"}}
 	}
-	return news.Snapshot{}, report, &UnknownError{Tried: report.Steps, Reason: d.nature()}
+	unknown := &UnknownError{Tried: report.Steps, Reason: d.nature()}
+	if d.page != nil {
+		unknown.Alternates = d.alternates(d.page)
+	}
+	return news.Snapshot{}, report, unknown
 }
 
 // nature says what a document is that no format took an interest in.

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -12,14 +13,15 @@ import (
 
 func TestUnknown(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
-		"empty":           {"", "no entries found: the document is empty"},
-		"blank":           {" \n\t", "no entries found: the document is empty"},
-		"broken JSON":     {`{"a":`, "no entries found: the document is broken JSON: JSON breaks off"},
-		"other JSON":      {`{"a":1}`, "no entries found: the document is JSON of no known shape"},
-		"binary":          {"\x89PNG\r\n\x1a\n\x00\x00", "no entries found; tried text: has no lines that head at least two entries"},
-		"an article":      {"<html><p>Text.</p></html>", "no entries found; tried profile: no site profile fits; blocks: has no blocks that repeat with times and text; heading-time-prefix: fewer than two headings begin with different times; headed: has fewer than two headings of one level"},
-		"a broken feed":   {"<rss><channel><item>", "no entries found; tried rss: is broken: XML syntax error on line 1: unexpected EOF"},
-		"prose only text": {"One paragraph. Two sentences.", "no entries found; tried text: has no lines that head at least two entries"},
+		"empty":              {"", "no entries found: the document is empty"},
+		"blank":              {" \n\t", "no entries found: the document is empty"},
+		"broken JSON":        {`{"a":`, "no entries found: the document is broken JSON: JSON breaks off"},
+		"other JSON":         {`{"a":1}`, "no entries found: the document is JSON of no known shape"},
+		"binary":             {"\x89PNG\r\n\x1a\n\x00\x00", "no entries found; tried text: has no lines that head at least two entries"},
+		"an article":         {"<html><p>Text.</p></html>", "no entries found; tried profile: no site profile fits; blocks: has no blocks that repeat with times and text; heading-time-prefix: fewer than two headings begin with different times; headed: has fewer than two headings of one level"},
+		"a page with a feed": {`<html><head><link rel="alternate" type="application/rss+xml" href="https://news.example/feed"></head><p>Text.</p></html>`, "no entries found; tried profile: no site profile fits; blocks: has no blocks that repeat with times and text; heading-time-prefix: fewer than two headings begin with different times; headed: has fewer than two headings of one level; the page points to https://news.example/feed"},
+		"a broken feed":      {"<rss><channel><item>", "no entries found; tried rss: is broken: XML syntax error on line 1: unexpected EOF"},
+		"prose only text":    {"One paragraph. Two sentences.", "no entries found; tried text: has no lines that head at least two entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse(Document{Body: []byte(c.body)})
@@ -273,6 +275,49 @@ func TestPositional(t *testing.T) {
 			t.Errorf("%s: %v", c.ids, got)
 		}
 	}
+}
+
+func TestAbsolute(t *testing.T) {
+	base := parseBase("https://news.example/live/storm?page=2")
+	for in, want := range map[string]string{
+		"https://a.example/b?c=d&e#f":          "https://a.example/b?c=d&e#f",
+		"https://a.example/x y":                "https://a.example/x%20y",
+		"//a.example/b":                        "https://a.example/b",
+		"/b":                                   "https://news.example/b",
+		"#b":                                   "https://news.example/live/storm?page=2#b",
+		"?page=3":                              "https://news.example/live/storm?page=3",
+		" b ":                                  "https://news.example/live/b",
+		"https://a.example:bad/":               "",
+		"https://":                             "",
+		"https://?":                            "",
+		"javascript:alert(1)":                  "",
+		"mailto:a@b.example":                   "",
+		"data:image/png;base64,AAAA":           "",
+		"":                                     "",
+		"https://" + strings.Repeat("a", 5000): "",
+	} {
+		if got := absolute(base, in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	if got := absolute(nil, "/b"); got != "" {
+		t.Errorf("without a base: %q", got)
+	}
+}
+
+// plainAddress must not let through what resolving would change or refuse.
+func FuzzAbsolute(f *testing.F) {
+	f.Add("https://a.example/b?c=d#e")
+	f.Add("http://a/#")
+	f.Fuzz(func(t *testing.T, s string) {
+		if !plainAddress(s) {
+			return
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.String() != s {
+			t.Errorf("%q is let through: %v", s, err)
+		}
+	})
 }
 
 func TestConcurrent(t *testing.T) {
