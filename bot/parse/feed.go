@@ -179,7 +179,14 @@ func (d *document) feedEntry(item *gofeed.Item) news.Entry {
 	return e
 }
 
+// feedTime takes the time that gofeed read, which knows more layouts than we
+// do but reads those without a zone as UTC.
 func (d *document) feedTime(parsed *time.Time, text string) time.Time {
+	if d.Zone != nil {
+		if st, ok := parseTime(text, d.Zone); ok && !st.zoned {
+			return d.possible(st.t)
+		}
+	}
 	if parsed != nil {
 		return d.possible(*parsed)
 	}

@@ -56,6 +56,8 @@ var layouts = []struct {
 	{"Mon Jan 2 15:04:05 MST 2006", true},
 	{"Mon Jan 2 15:04:05 -0700 2006", true},
 	{"Mon Jan 2 2006 15:04:05", false},
+	{"Mon, 2 Jan 2006 15:04:05", false},
+	{"Mon, 2 Jan 2006 15:04", false},
 	{"1/2/06 3:04 PM", false}, // Live Blog 1 and 2
 	{"1/2/2006 3:04 PM", false},
 	{"1/2/2006 3:04:05 PM", false},
