@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
+	"github.com/google/go-cmp/cmp"
+	"github.com/slack-go/slack"
 
 	"github.com/pullquote/pullquote/adapters/slack/slacktest"
 	"github.com/pullquote/pullquote/bot/chat"
@@ -103,6 +105,31 @@ func TestCardsAreAccepted(t *testing.T) {
 		}
 		if m.Text == "" || m.Edits != 1 || m.Metadata.EventType != "pullquote_card" {
 			t.Errorf("text %q, %d edits, metadata %v", m.Text, m.Edits, m.Metadata)
+		}
+	}
+}
+
+// TestLibraryKnowsOurBlocks reads what we write with slack-go: what it does not
+// know it would not write again.
+func TestLibraryKnowsOurBlocks(t *testing.T) {
+	all := map[string][]slack.Block{"reply": renderReply(reply()).Blocks}
+	for name, c := range stories() {
+		all[name] = render(c, true).Blocks
+	}
+	for name, blocks := range all {
+		want := encode(t, blocks)
+		var read slack.Blocks
+		if err := json.Unmarshal(want, &read); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, b := range read.BlockSet {
+			if _, ok := b.(*slack.UnknownBlock); ok {
+				t.Errorf("%s: %s is unknown", name, b.BlockType())
+			}
+		}
+		if d := cmp.Diff(string(want), string(encode(t, read.BlockSet))); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
 }

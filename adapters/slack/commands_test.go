@@ -418,3 +418,77 @@ func TestAnswerLost(t *testing.T) {
 		})
 	}
 }
+
+func TestStopWhileSlackHangs(t *testing.T) {
+	never := make(chan struct{})
+	t.Run("opening", func(t *testing.T) {
+		srv, a, _ := start(t)
+		begun := make(chan struct{})
+		srv.Fail(slacktest.Fault{Method: "apps.connections.open", Hold: never, Begun: begun})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Serve(ctx, specs, nil) }()
+		<-begun
+		cancel()
+		stopped := time.Now()
+		if err := <-done; err != nil || time.Since(stopped) > time.Second {
+			t.Errorf("Serve returned %v after %v", err, time.Since(stopped))
+		}
+	})
+	t.Run("answering", func(t *testing.T) {
+		srv, a, _ := start(t)
+		stop := serve(t, srv, a, func(context.Context, chat.Command) (chat.Reply, error) { return chat.Reply{Text: "here"}, nil })
+		begun := make(chan struct{})
+		srv.Fail(slacktest.Fault{Method: "response", Hold: never, Begun: begun})
+		if _, err := srv.StartCommand("latest", "", userID, channelID); err != nil {
+			t.Fatal(err)
+		}
+		<-begun
+		if err := stop(); err != nil { // it checks the time
+			t.Error(err)
+		}
+	})
+}
+
+// TestTooManyCommands asks for one more than are answered at once: Slack must
+// hear that nobody takes it.
+func TestTooManyCommands(t *testing.T) {
+	srv, a, logged := start(t)
+	release := make(chan struct{})
+	serve(t, srv, a, func(ctx context.Context, _ chat.Command) (chat.Reply, error) {
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return chat.Reply{Text: "here"}, nil
+	})
+	var asked []*slacktest.Exchange
+	for range maxAnswers + 1 {
+		e, err := srv.StartCommand("latest", "", userID, channelID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked = append(asked, e)
+	}
+	acked := func() (n int) {
+		for _, e := range asked {
+			if _, ok := e.Acked(); ok {
+				n++
+			}
+		}
+		return n
+	}
+	if err := srv.Wait(5*time.Second, func() bool { return acked() == maxAnswers }); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	for _, e := range asked[:maxAnswers] {
+		if _, err := e.Wait(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(t, srv, "latest", "")
+	if n := acked(); n != maxAnswers || !strings.Contains(logged.String(), "too many commands") {
+		t.Errorf("%d acknowledged, log: %s", n, logged)
+	}
+}

@@ -23,9 +23,21 @@ const (
 
 // scopes are the least that the adapter needs: to post and edit in channels
 // that it was invited to, to answer commands, to find its own message again
-// after a crash, and to see whether it may post. It needs no user's name, no
-// file and no direct message.
-var scopes = []string{"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read"}
+// after a crash (for which Slack's documentation leaves open whether the
+// history is enough to read metadata), and to see whether it may post. It needs
+// no user's name, no file and no direct message.
+var scopes = []string{
+	"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "metadata.message:read",
+}
+
+// reserved are the names of Slack's own commands. One of them makes Slack
+// refuse the whole manifest, so such a command gets the app's name in front.
+var reserved = map[string]bool{
+	"away": true, "collapse": true, "dnd": true, "expand": true, "feed": true, "feedback": true, "invite": true,
+	"join": true, "leave": true, "me": true, "msg": true, "mute": true, "open": true, "prefs": true, "pro": true,
+	"remind": true, "remove": true, "rename": true, "search": true, "shortcuts": true, "shrug": true, "star": true,
+	"status": true, "topic": true, "who": true,
+}
 
 type manifest struct {
 	Meta struct {
@@ -70,6 +82,9 @@ type manifestCommand struct {
 // name with what an adapter needs: the least scopes, Socket Mode, buttons, and
 // the slash commands. It is to be pasted at https://api.slack.com/apps, Create
 // New App, From a manifest.
+//
+// A command whose name is one of Slack's own is registered behind the app's
+// name, "/pullquote-status", which Serve understands.
 func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
 	name = inline(name)
 	if name == "" || size(name) > maxAppName {
@@ -87,7 +102,7 @@ func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
 	m.Features.Bot.Online = true
 	m.Features.Commands = []manifestCommand{}
 	for _, s := range specs {
-		c, err := slashOf(s)
+		c, err := slashOf(name, s)
 		if err != nil {
 			return nil, fmt.Errorf("slack manifest: %w", err)
 		}
@@ -107,8 +122,11 @@ func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
 }
 
 // slashOf returns a command as Slack lists it: "/latest", "[source] [count 1-10]".
-func slashOf(s chat.CommandSpec) (manifestCommand, error) {
+func slashOf(app string, s chat.CommandSpec) (manifestCommand, error) {
 	c := manifestCommand{Command: "/" + s.Name, Description: clip(inline(s.Summary), maxSummary)}
+	if reserved[s.Name] {
+		c.Command = "/" + prefix(app) + "-" + s.Name
+	}
 	if s.Name == "" || len(c.Command) > maxCommand || s.Name != strings.ToLower(s.Name) || !alphanumeric(strings.NewReplacer("-", "", "_", "").Replace(s.Name)) {
 		return c, fmt.Errorf("command %q is not 1 to %d lower-case letters, digits, - and _", s.Name, maxCommand-1)
 	}
@@ -125,4 +143,18 @@ func slashOf(s chat.CommandSpec) (manifestCommand, error) {
 	}
 	c.UsageHint = clip(strings.Join(hints, " "), maxHint)
 	return c, nil
+}
+
+// prefix returns the app's name as part of a command's.
+func prefix(app string) string {
+	s := strings.Map(func(r rune) rune {
+		if alphanumeric(string(r)) {
+			return r
+		}
+		return -1
+	}, strings.ToLower(app))
+	if s == "" {
+		return "pullquote"
+	}
+	return s[:min(len(s), 12)]
 }

@@ -260,6 +260,14 @@ func TestRealRules(t *testing.T) {
 		t.Errorf("%+v", se)
 	}
 	srv.Limit(0, 0)
+	srv.LimitAll(1, 500*time.Millisecond)
+	if err := try(); err != nil {
+		t.Fatal(err)
+	}
+	if se := reason(t, try(), chat.RateLimited); se.RetryAfter <= 0 || se.RetryAfter > time.Second/2 {
+		t.Errorf("%+v", se)
+	}
+	srv.LimitAll(0, 0)
 	srv.CloseEdits(channelID)
 	reason(t, fix(), chat.Frozen)
 	srv.Delete(channelID, string(id))
@@ -557,6 +565,7 @@ func TestManifest(t *testing.T) {
 		{Name: "latest", Summary: "The newest updates", Options: []chat.OptionSpec{
 			{Name: "source", Summary: "Which source"}, {Name: "count", Summary: "How many", Kind: chat.NumberOption, Min: 1, Max: 10}}},
 		{Name: "help", Summary: "What you can ask"},
+		{Name: "status", Summary: "How it goes"},
 	}
 	b, err := Manifest("Pullquote", specs)
 	if err != nil {
@@ -589,4 +598,25 @@ func TestManifest(t *testing.T) {
 			t.Errorf("name %q: no error", name)
 		}
 	}
+}
+
+// BenchmarkSend posts over loopback, as many lanes at once as there are
+// processors; the loopback Slack's own work is in the figure.
+func BenchmarkSend(b *testing.B) {
+	srv := slacktest.New()
+	defer srv.Close()
+	srv.AddChannel(channelID)
+	a, err := New(Options{Name: "slack", BotToken: srv.BotToken(), APIURL: srv.URL()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.client.CloseIdleConnections()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := a.Send(b.Context(), newPost("k1")); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }

@@ -91,8 +91,9 @@ type Server struct {
 	scopes     []string
 	revoked    bool // the bot token
 	appRevoked bool
-	limit      int // posts per channel in period; 0 is unlimited
-	period     time.Duration
+	each       rate          // posts to one channel
+	all        rate          // posts to all channels together
+	spent      pace          // of all
 	lag        time.Duration // of the history
 	skew       time.Duration // of the server's clock
 	tickets    map[string]bool
@@ -115,8 +116,34 @@ type channel struct {
 	closed   bool // messages cannot be edited any more
 	messages []*Message
 	posts    int
-	used     int       // of the rate limit
-	reset    time.Time // of the rate limit
+	spent    pace // of the rate limit
+}
+
+// A rate is n posts in a period; 0 is unlimited.
+type rate struct {
+	n      int
+	period time.Duration
+}
+
+// A pace is how much of a rate is used up.
+type pace struct {
+	used  int
+	reset time.Time
+}
+
+// take uses up a post and returns how long it must wait, 0 if it need not.
+func (p *pace) take(r rate, now time.Time) time.Duration {
+	if r.n == 0 {
+		return 0
+	}
+	if now.After(p.reset) {
+		p.used, p.reset = 0, now.Add(r.period)
+	}
+	if p.used >= r.n {
+		return p.reset.Sub(now)
+	}
+	p.used++
+	return 0
 }
 
 // New starts a server on a free loopback port. The caller closes it.
@@ -235,11 +262,21 @@ func (s *Server) SetScopes(scopes ...string) {
 	s.scopes = slices.Clone(scopes)
 }
 
-// Limit allows n posts per channel in a period; 0 lifts the limit.
+// Limit allows n posts per channel in a period; 0 lifts the limit. Retry-After
+// is in whole seconds, as Slack's is, except for periods below a second, which
+// are for scaled time.
 func (s *Server) Limit(n int, period time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limit, s.period = n, period
+	s.each = rate{n, period}
+}
+
+// LimitAll allows n posts to all channels together in a period, in the manner
+// of Limit.
+func (s *Server) LimitAll(n int, period time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = rate{n, period}
 }
 
 // Lag hides messages from the history until they are as old as d.

@@ -290,8 +290,8 @@ func (s *Server) postMessage(in args, h http.Header) object {
 	if code != "" {
 		return no(code)
 	}
-	if wait := s.pace(c); wait > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
+	if wait := s.pace(c); wait != "" {
+		h.Set("Retry-After", wait)
 		return no("ratelimited")
 	}
 	text, blocks, bad := s.content(in)
@@ -315,19 +315,24 @@ func (s *Server) put(c *channel, m *Message) {
 	c.messages = append(c.messages, m)
 }
 
-// pace returns how long a post must wait. The caller holds mu.
-func (s *Server) pace(c *channel) time.Duration {
-	if s.limit == 0 {
-		return 0
-	}
+// pace returns the Retry-After of a post that comes too early, "" if it does
+// not. The caller holds mu.
+func (s *Server) pace(c *channel) string {
 	now := time.Now()
-	if now.After(c.reset) {
-		c.used, c.reset = 0, now.Add(s.period)
+	for _, l := range []struct {
+		spent *pace
+		rate  rate
+	}{{&c.spent, s.each}, {&s.spent, s.all}} {
+		wait := l.spent.take(l.rate, now)
+		switch {
+		case wait <= 0:
+		case l.rate.period < time.Second:
+			return strconv.FormatFloat(wait.Seconds(), 'f', 3, 64)
+		default:
+			return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
+		}
 	}
-	if c.used++; c.used > s.limit {
-		return c.reset.Sub(now)
-	}
-	return 0
+	return ""
 }
 
 func (s *Server) update(in args) object {
