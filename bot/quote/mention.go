@@ -210,7 +210,7 @@ func (d *doc) plainAfter(i int32) bool {
 		return false
 	}
 	t := &d.toks[i+1]
-	return t.word() && !t.capital && t.cls == 0 && t.sent == d.toks[i].sent && d.text[t.end-1] != 's'
+	return t.word() && !t.capital && t.cls&^clCommon == 0 && t.sent == d.toks[i].sent && d.text[t.end-1] != 's'
 }
 
 // lower returns the word at i; callers only look at its ending.
@@ -754,6 +754,9 @@ func (d *doc) nameKind(from, to int32, titled bool, phrase int32) mentionKind {
 	if titled {
 		return aName
 	}
+	if to-from >= 2 && endsPlace(d.word(to-1)) {
+		return aThing
+	}
 	if d.toks[to-1].cls&clPlace != 0 && d.toks[from].cls&clFirst == 0 {
 		return aBody // North Korea says
 	}
@@ -772,6 +775,15 @@ func (d *doc) nameKind(from, to int32, titled bool, phrase int32) mentionKind {
 		return aBody
 	}
 	return aName
+}
+
+// endsPlace reports whether a name that ends in w is that of a place.
+func endsPlace(w string) bool {
+	switch w {
+	case "Street", "Road", "Avenue", "Lane", "Square", "Stadium", "Bridge", "Gardens", "Airport", "Beach", "Hotel", "Inn", "Island", "Islands", "River", "Bay", "Harbour", "Harbor", "Valley", "Highway", "Station", "Estate", "Quay", "Drive", "Boulevard":
+		return true
+	}
+	return false
 }
 
 func (d *doc) sortMentions() {

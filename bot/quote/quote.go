@@ -132,8 +132,16 @@ func (d *doc) quote(r int, verdicts []verdict) Quote {
 		d.said = append(d.said, utterance{id.person, d.pars[reg.par].section})
 	}
 	q.Speaker, q.Role = id.name, id.role
+	id.sure = id.sure && !d.oneOfTwo(v.speaker)
 	q.Confidence = d.confidence(v, id)
 	return q
+}
+
+// oneOfTwo reports whether mention n is the second of two joined by "and":
+// both may have spoken.
+func (d *doc) oneOfTwo(n int32) bool {
+	i := d.ments[n].from - 1
+	return i > 0 && d.word(i) == "and" && d.toks[i-1].ends >= 0 && d.toks[i-1].sent == d.toks[i].sent
 }
 
 // clause reports whether text reads like a clause of its own: it opens with a
