@@ -1,6 +1,8 @@
 package parse
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -166,10 +168,10 @@ func TestSeed(t *testing.T) {
 	for _, e := range snap.Entries {
 		got = append(got, e.Headline)
 	}
-	want := []string{
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("headlines\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	// The headlines are not ours to print; this is their SHA-256, one a line.
+	const want = "d53715e9e0acfd9a4021146cc3efbd633c96047a8566c92b011727da9aee1e0c"
+	if sum := sha256.Sum256([]byte(strings.Join(got, "\n"))); len(got) != 9 || hex.EncodeToString(sum[:]) != want {
+		t.Errorf("%d headlines, of other words than expected:\n%s", len(got), strings.Join(got, "\n"))
 	}
 	if snap.Title != "Live updates" {
 		t.Errorf("title %q", snap.Title)
