@@ -303,6 +303,9 @@ func (p *pairer) single(kind markKind, i, n, from int) int {
 			return i + n
 		case apostrophe, singleClose:
 			if !p.closesSingle(j, m) {
+				if k == apostrophe && p.spaceBefore(j) && p.opensSingle(j, m, from) {
+					return i + n // another one opens: this was an apostrophe
+				}
 				break
 			}
 			if c := p.text[j-1]; c == 's' && p.text[j+m:] != "" && p.text[j+m] == ' ' && p.closerAhead(j+m, limit) {

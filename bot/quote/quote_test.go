@@ -314,6 +314,7 @@ func BenchmarkExtract(b *testing.B) {
 		{"megabyte", long},
 		{"megabyte in one paragraph", strings.ReplaceAll(long, "\n", " ")},
 		{"megabyte of marks", strings.Repeat("\"'“", 1<<20/5)},
+		{"megabyte of apostrophes that might open", strings.Repeat("'a ", 1<<20/3)},
 		{"megabyte of names and pronouns", strings.Repeat("Ada Bell, he ( she \"a\" - said. Who said to Mr Cole", 1<<20/50)},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
