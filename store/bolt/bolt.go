@@ -80,6 +80,9 @@ func (s *Store) open(opts Options) error {
 	if err == nil && info.Size() == 0 && m.ledger != "" {
 		return damaged("the file is empty, but was not: restore a backup, or remove it and %s to begin anew", markPath(s.path))
 	}
+	if err == nil && !info.Mode().IsRegular() {
+		return errors.New("this is not a file")
+	}
 	if err := s.openFile(opts, m); err != nil {
 		return err
 	}

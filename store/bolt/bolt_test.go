@@ -4,22 +4,27 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/pullquote/pullquote/store"
 	"github.com/pullquote/pullquote/store/bolt"
 	"github.com/pullquote/pullquote/store/storetest"
 )
 
 func TestLedger(t *testing.T) {
-	paths := map[store.Store]string{}
-	_ = paths
-	storetest.Run(t, storetest.Engine{Open: func(t *testing.T) store.Store {
-		return open(t, filepath.Join(t.TempDir(), "test.db"))
-	}, Reopen: func(t *testing.T, s store.Store) store.Store {
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return open(t, s.(*bolt.Store).Path())
-	}})
+	storetest.Run(t, storetest.Engine{
+		Open: func(t *testing.T) store.Store {
+			path := filepath.Join(t.TempDir(), "test.db")
+			t.Cleanup(func() { consistent(t, path) })
+			return open(t, path)
+		},
+		Reopen: func(t *testing.T, s store.Store) store.Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return open(t, s.(*bolt.Store).Path())
+		},
+	})
 }
 
 func open(t *testing.T, path string) *bolt.Store {
@@ -34,4 +39,24 @@ func open(t *testing.T, path string) *bolt.Store {
 		}
 	})
 	return s
+}
+
+// consistent checks what bbolt itself can check of a closed ledger.
+func consistent(t *testing.T, path string) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer db.Close()
+	err = db.View(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			t.Errorf("bbolt: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }

@@ -39,9 +39,25 @@ type source struct {
 	due      time.Time
 	failures int
 	problem  string
-	token    uint64 // of its claim; 0 = unclaimed
-	expires  time.Time
+	claim
 	place
+}
+
+// A claim says who works on something.
+type claim struct {
+	token   uint64 // 0 = nobody
+	expires time.Time
+	writing int // writes that have shown the token and are not on disk yet
+}
+
+// secure keeps a claim that has run out while its holder is writing, for as
+// long as that may take, and reports whether it did.
+func (c *claim) secure(now time.Time) bool {
+	if c.writing == 0 {
+		return false
+	}
+	c.expires = now.Add(10 * time.Millisecond)
+	return true
 }
 
 // A lane is a channel that has deliveries or is claimed.
@@ -50,8 +66,7 @@ type lane struct {
 	queue    []promise // by id
 	breaking int       // how many of them are
 	until    time.Time // the first is put off until then; zero = it is not
-	token    uint64    // 0 = unclaimed
-	expires  time.Time
+	claim
 	place
 }
 
@@ -103,6 +118,31 @@ func newAdapter() *adapter {
 // from returns now plus the way from now to t, on the monotonic clock.
 func from(now, t time.Time) time.Time { return now.Add(t.Sub(now)) }
 
+// writeAs saves a change by the holder of a claim, which find returns while it
+// is current. Nobody takes the claim over between the check and the commit.
+func (s *Store) writeAs(ctx context.Context, find func() *claim, run func(*txn) (func(), error)) error {
+	var mine *claim
+	err := s.write(ctx, func(t *txn) (func(), error) {
+		s.claims.mu.Lock()
+		c := find()
+		if c != nil && mine == nil {
+			mine = c
+			mine.writing++
+		}
+		s.claims.mu.Unlock()
+		if c == nil {
+			return nil, store.ErrLeaseLost
+		}
+		return run(t)
+	})
+	if mine != nil {
+		s.claims.mu.Lock()
+		mine.writing--
+		s.claims.mu.Unlock()
+	}
+	return err
+}
+
 // ClaimDue implements [store.Polls].
 func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]store.Lease, error) {
 	if err := s.enter(ctx); err != nil {
@@ -114,6 +154,10 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]store
 	defer c.mu.Unlock()
 	now := time.Now().UTC()
 	for src := c.read.top(); src != nil && !src.expires.After(now); src = c.read.top() {
+		if src.secure(now) {
+			c.read.fix(src)
+			continue
+		}
 		c.putSource(src, src.due)
 	}
 	var leases []store.Lease
@@ -205,7 +249,9 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 	defer c.mu.Unlock()
 	now := time.Now().UTC()
 	for l := c.sent.top(); l != nil && !l.expires.After(now); l = c.sent.top() {
-		l.token = 0
+		if !l.secure(now) {
+			l.token = 0
+		}
 		c.putLane(l)
 	}
 	for _, name := range adapters {
@@ -316,6 +362,14 @@ func (c *claims) claimed(l store.Lane) *lane {
 		return nil
 	}
 	return ln
+}
+
+// putOff reports whether the channel's first delivery is not due yet.
+func (c *claims) putOff(ch chat.Channel, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lanes[ch]
+	return l != nil && l.until.After(now)
 }
 
 // lane returns the channel's lane, a new one if it has none.
@@ -436,6 +490,9 @@ func (x *index[T]) remove(t T) {
 		heap.Remove(x, p.at)
 	}
 }
+
+// fix puts t, whose order has changed, in its place.
+func (x *index[T]) fix(t T) { heap.Fix(x, t.here().at) }
 
 // Len, Less, Swap, Push and Pop are for container/heap.
 func (x *index[T]) Len() int { return len(x.items) }

@@ -15,18 +15,14 @@ import (
 	"github.com/pullquote/pullquote/store"
 )
 
-// held runs f under the lock if l is the current claim of its lane.
-func (s *Store) held(l store.Lane, f func(*lane)) error {
-	s.claims.mu.Lock()
-	defer s.claims.mu.Unlock()
-	ln := s.claims.claimed(l)
-	if ln == nil {
-		return store.ErrLeaseLost
-	}
-	if f != nil {
-		f(ln)
-	}
-	return nil
+// writeLane saves a change by the holder of a lane.
+func (s *Store) writeLane(ctx context.Context, l store.Lane, run func(*txn) (func(), error)) error {
+	return s.writeAs(ctx, func() *claim {
+		if ln := s.claims.claimed(l); ln != nil {
+			return &ln.claim
+		}
+		return nil
+	}, run)
 }
 
 // Begin implements [store.Outbox].
@@ -36,14 +32,13 @@ func (s *Store) Begin(ctx context.Context, l store.Lane) (store.Work, bool, erro
 	}
 	defer s.leave()
 	var b begun
-	err := s.write(ctx, func(t *txn) (func(), error) {
+	err := s.writeLane(ctx, l, func(t *txn) (func(), error) {
 		b = begun{}
-		due := false
-		err := s.held(l, func(ln *lane) { due = !ln.until.After(time.Now()) })
-		if err != nil || !due {
-			return nil, err
+		now := time.Now().UTC()
+		if s.claims.putOff(l.Channel, now) {
+			return nil, nil
 		}
-		return nil, b.begin(t, l.Channel, time.Now().UTC())
+		return nil, b.begin(t, l.Channel, now)
 	})
 	if err != nil || !b.ok {
 		return store.Work{}, false, err
@@ -222,10 +217,7 @@ func (s *Store) end(ctx context.Context, l store.Lane, id store.DeliveryID, f fu
 		return err
 	}
 	defer s.leave()
-	return s.write(ctx, func(t *txn) (func(), error) {
-		if err := s.held(l, nil); err != nil {
-			return nil, err
-		}
+	return s.writeLane(ctx, l, func(t *txn) (func(), error) {
 		var d deliveryRecord
 		found, err := t.get(outBucket, outKey(l.Channel, id), &d)
 		if err != nil {

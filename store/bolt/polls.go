@@ -109,13 +109,13 @@ func (s *Store) Record(ctx context.Context, l store.Lease, p store.Poll) (store.
 	}
 	defer s.leave()
 	var done store.Recorded
-	err := s.write(ctx, func(t *txn) (func(), error) {
-		s.claims.mu.Lock()
-		held := s.claims.leased(l) != nil
-		s.claims.mu.Unlock()
-		if !held {
-			return nil, store.ErrLeaseLost
+	find := func() *claim {
+		if src := s.claims.leased(l); src != nil {
+			return &src.claim
 		}
+		return nil
+	}
+	err := s.writeAs(ctx, find, func(t *txn) (func(), error) {
 		r := recorder{now: time.Now().UTC(), t: t}
 		if err := r.record(s, l.Source.ID, p); err != nil {
 			return nil, err
