@@ -345,7 +345,8 @@ func TestRepeatFindsTheMessage(t *testing.T) {
 }
 
 func TestRepeatPostsWhatIsNotThere(t *testing.T) {
-	srv, a, _ := start(t)
+	t.Parallel()
+	srv, a, _ := start(t, func(o *Options) { o.ReadLag = time.Second })
 	tried := time.Now()
 	srv.Fail(slacktest.Fault{Drop: true})
 	_, err := a.Send(t.Context(), newPost("k1"))
@@ -362,7 +363,7 @@ func TestRepeatPostsWhatIsNotThere(t *testing.T) {
 	if n := count(srv, "conversations.history"); n != 2 {
 		t.Errorf("%d looks, want 2: at once and after the lag", n)
 	}
-	if _, err := again(t, a, tried.Add(-time.Second)); err != nil {
+	if _, err := again(t, a, tried.Add(-2*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if n := srv.Posts(channelID); n != 2 {
