@@ -1,6 +1,8 @@
 package bolt_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -41,9 +43,18 @@ func open(t *testing.T, path string) *bolt.Store {
 	return s
 }
 
-// consistent checks what bbolt itself can check of a closed ledger.
+// consistent checks a closed ledger: each record, and what bbolt itself can
+// check.
 func consistent(t *testing.T, path string) {
 	t.Helper()
+	s, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if err := errors.Join(s.Verify(context.Background()), s.Close()); err != nil { // the test's context has ended
+		t.Error(err)
+	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
 	if err != nil {
 		t.Error(err)

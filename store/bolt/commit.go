@@ -234,6 +234,30 @@ func (s *Store) view(ctx context.Context, f func(*txn) error) error {
 	})
 }
 
+// Verify reads every record and returns store.ErrDamaged, naming the first
+// that fails its check; nil if all are whole. It takes time in proportion to
+// the file.
+func (s *Store) Verify(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.view(ctx, func(t *txn) error {
+		for _, name := range recordBuckets {
+			err := t.each(name, nil, func(k, v []byte) error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return verify(name, k, v)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // guard runs f and turns a panic, which is how bbolt reports pages that make
 // no sense, and a fault in mapped memory into ErrDamaged.
 func guard(f func() error) (err error) {

@@ -185,6 +185,48 @@ func TestOneCommitForMany(t *testing.T) {
 	}))
 }
 
+// TestClaimHoldsWhileItsWriteIsUnderWay lets claims run out between the check
+// of their token and the commit: nobody else gets them until that is decided.
+func TestClaimHoldsWhileItsWriteIsUnderWay(t *testing.T) {
+	path, _ := fill(t, 2)
+	s := mustOpen(t, path)
+	ctx := t.Context()
+	check(t, s.Hurry(ctx))
+	claimed := func() int {
+		leases, err := s.ClaimDue(ctx, 9, time.Microsecond)
+		check(t, err)
+		lanes, _, err := s.ClaimLanes(ctx, []string{"test"}, 9, time.Microsecond)
+		check(t, err)
+		return len(leases) + len(lanes)
+	}
+	if n := claimed(); n != 2 {
+		t.Fatalf("%d claims", n)
+	}
+	src, ln := s.claims.sources[harbour.ID], s.claims.lanes[quay]
+	find := func() *claim { ln.writing++; return &src.claim } // a writer in each
+	entered, gate, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- s.writeAs(ctx, find, func(*txn) (func(), error) { close(entered); <-gate; return nil, nil })
+	}()
+	<-entered
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range 30 { // longer than a claim is prolonged at a time
+		<-tick.C
+		if n := claimed(); n != 0 {
+			t.Fatalf("%d claims were given away", n)
+		}
+	}
+	close(gate)
+	check(t, <-done)
+	s.claims.mu.Lock()
+	ln.writing--
+	s.claims.mu.Unlock()
+	for n := 0; n < 2; n += claimed() {
+		<-tick.C
+	}
+}
+
 // commits returns the number of the last commit.
 func (s *Store) commits() (n int) {
 	_ = s.db.View(func(tx *bbolt.Tx) error { n = tx.ID(); return nil })

@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"container/heap"
+	"context"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -310,13 +311,13 @@ func (t *txn) quoted() *merge { return newMerge(t.run(wordBucket, []byte{0})) }
 
 // join goes to the first key that all merges hold, at or after where they
 // stand, and returns it; nil if there is none.
-func join(all []*merge) *run {
-	for {
+func join(ctx context.Context, all []*merge) (*run, error) {
+	for ctx.Err() == nil {
 		var last []byte
 		for _, m := range all {
 			h := m.head()
 			if h == nil {
-				return nil
+				return nil, nil
 			}
 			if bytes.Compare(h.rest, last) > 0 {
 				last = h.rest
@@ -330,9 +331,10 @@ func join(all []*merge) *run {
 			}
 		}
 		if same {
-			return all[0].head()
+			return all[0].head(), nil
 		}
 	}
+	return nil, ctx.Err()
 }
 
 // hasWord reports whether a word of the quote begins with prefix.

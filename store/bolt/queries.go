@@ -195,7 +195,11 @@ func (f *finder) find(ctx context.Context, t *txn, text string) error {
 	if len(all) == 0 {
 		all = append(all, t.quoted())
 	}
-	for r := join(all); r != nil && f.within(r.rest); r = join(all) {
+	for {
+		r, err := join(ctx, all)
+		if r == nil || err != nil || !f.within(r.rest) {
+			return err
+		}
 		at := bytes.Clone(r.rest)
 		done, err := f.consider(t, at, r.value)
 		if err != nil || done {
@@ -204,11 +208,7 @@ func (f *finder) find(ctx context.Context, t *txn, text string) error {
 		for m := all[0]; m.head() != nil && bytes.Equal(m.head().rest, at); { // two words of a quote may begin alike
 			m.next()
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 	}
-	return nil
 }
 
 // consider adds the quote at a place if it belongs to the answer.

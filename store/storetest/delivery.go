@@ -490,6 +490,18 @@ var deliveryCases = []testCase{
 		p.sync(both, subscribe("council", "a")...)
 		p.same("sent", p.drain("a"), []news.EntryID{"c1"})
 	}},
+	{"dropping the delivery a lane waits for frees the lane", func(p *probe) {
+		both := []news.Source{source("harbour"), source("council")}
+		p.sync(both, append(subscribe("harbour", "a"), subscribe("council", "a")...)...)
+		p.record("harbour", added(entry("h1", 1, "One")))
+		p.record("council", added(entry("c1", 1, "One")))
+		l := p.lane("a")
+		p.ok(p.s.Postpone(p.ctx, l, p.begin(l).Delivery.ID, store.Postponement{Until: time.Now().Add(long), Free: true}))
+		p.ok(p.s.Release(p.ctx, l))
+		p.same("due", p.due(), nil)
+		p.sync(both, subscribe("council", "a")...)
+		p.same("sent", p.drain("a"), []news.EntryID{"c1"})
+	}},
 	{"the backlog's oldest", func(p *probe) {
 		p.follow("harbour", "a")
 		b, err := p.s.Backlog(p.ctx)
