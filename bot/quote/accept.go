@@ -31,7 +31,7 @@ func (a *attributor) wordFeatures(text string, v *verdict) {
 		if !blank && !in {
 			words++
 			in, start = true, i
-			first = unicode.IsUpper(r)
+			first = unicode.IsUpper(r) || unicode.IsDigit(r)
 			continue
 		}
 		if blank && in {
@@ -53,7 +53,7 @@ func (a *attributor) wordFeatures(text string, v *verdict) {
 	switch {
 	case words == 1:
 		o.add(oneWord)
-		v.capital = caps == 1
+		v.capital = caps == 1 && !unicode.IsDigit(rune(text[0]))
 	case words == 2:
 		o.add(twoWords)
 	case words == 3:
@@ -66,7 +66,7 @@ func (a *attributor) wordFeatures(text string, v *verdict) {
 			o.add(tenWords)
 		}
 	}
-	v.title = caps >= 2 && small == 0 && words <= 10 && text[len(text)-1] != '!'
+	v.title = caps >= 2 && small == 0 && words <= 10 && strings.IndexByte(text, '!') < 0 && !exclaims(text)
 	if spoke {
 		o.add(spoken)
 	}
@@ -74,6 +74,39 @@ func (a *attributor) wordFeatures(text string, v *verdict) {
 	if l := text[len(text)-1]; unicode.IsUpper(c) && (l == '.' || l == '?' || l == '!') && words >= 2 {
 		o.add(wholeSentence)
 	}
+}
+
+// exclaims reports whether text opens with a word that opens no title.
+func exclaims(text string) bool {
+	w, _, ok := strings.Cut(text, ",")
+	if !ok {
+		return false
+	}
+	switch w {
+	case "Oh", "Ah", "Yes", "No", "Well", "Hey", "Yeah", "Ok", "OK", "Okay", "Sorry", "Please", "Look", "Listen", "Wow", "Aye":
+		return true
+	}
+	return false
+}
+
+// callsNames reports whether the verb w gives somebody or something a name.
+func callsNames(w string) bool {
+	switch w {
+	case "call", "calls", "called", "calling", "dub", "dubs", "dubbed", "dubbing", "name", "names", "named", "label", "labels", "labelled", "labeled", "labelling", "labeling",
+		"brand", "brands", "branded", "branding", "nickname", "nicknamed", "refer", "refers", "referred", "referring", "christened", "describes", "described", "describing", "term", "terms", "termed", "terming", "derided", "mocked", "mocking", "ridiculed":
+		return true
+	}
+	return false
+}
+
+// inscribes reports whether the verb w says what a sign or a crowd says, which
+// is often in capitals.
+func inscribes(w string) bool {
+	switch w {
+	case "read", "reads", "reading", "scrawled", "bearing", "chanting", "chanted", "chant", "shouting", "shouted", "yelling", "yelled", "screaming", "wrote", "writing", "painted", "proclaiming", "proclaims", "tweeted":
+		return true
+	}
+	return false
 }
 
 // count returns 1 for a word with a capital, 2 for a word in small letters
@@ -112,10 +145,11 @@ func (a *attributor) shapeFeatures(reg *region, text string, v *verdict) {
 	if reg.block {
 		o.add(blockQuote)
 	}
-	if reg.single && !d.pars[reg.par].headline {
+	heading := d.pars[reg.par].headline || d.pars[reg.par].titleCase
+	if reg.single && !heading {
 		o.add(singleMarks)
 	}
-	if d.pars[reg.par].headline {
+	if heading {
 		o.add(inHeadline)
 	} else if reg.single && a.doubles && reg.open == d.pars[reg.par].start && reg.end == d.pars[reg.par].end {
 		o.add(crosshead)
@@ -170,11 +204,17 @@ func (a *attributor) sourceFeatures(r int32, v *verdict, best *candidate) {
 	switch {
 	case best.has(tailVerbName), best.has(tailNameVerb), best.has(tailAccording), best.has(tailBare), best.has(tailDash):
 		o.add(hasTail)
+	case best.has(saySubject) && best.cue >= 0 && inscribes(d.word(best.cue)) && (o.has(titleShape) || o.has(oneCapital)):
+		o.add(hasSay)
+		o.add(inscription)
 	case best.has(saySubject), best.has(finalTail), best.has(colonName), best.has(headlineColon), best.has(according), best.has(agentOf), best.has(inverted), best.has(prevSameSentence), best.has(ownerOf), best.has(tailNextName):
 		o.add(hasSay)
 	case best.has(cueSubject):
 		o.add(hasCue)
-		if best.cue >= 0 && d.toks[best.cue].cls&clNaming != 0 && !o.has(afterNaming) && (o.has(titleShape) || o.has(oneCapital)) {
+		if best.cue >= 0 && inscribes(d.word(best.cue)) && (o.has(titleShape) || o.has(oneCapital)) {
+			o.add(inscription)
+		}
+		if best.cue >= 0 && callsNames(d.word(best.cue)) && !o.has(afterNaming) && (o.has(titleShape) || o.has(oneCapital)) {
 			o.add(epithet)
 		}
 	case best.has(prevSameParagraph), best.has(prevParagraph), best.has(prevOpen), best.has(colonIntro), best.has(prevBesideWords), best.has(sayBefore):

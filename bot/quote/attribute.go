@@ -218,7 +218,7 @@ func (a *attributor) after(r int32) {
 			return
 		}
 	}
-	for i < st.to && d.toks[i].word() && d.toks[i].begins < 0 && (d.toks[i].cls&clAdv != 0 || comma && d.word(i) == "as") {
+	for i < st.to && d.toks[i].word() && d.toks[i].begins < 0 && (d.toks[i].cls&clAdv != 0 || comma && (d.word(i) == "as" || a.qualifies(i, st.to))) {
 		i++
 	}
 	if i >= st.to {
@@ -277,6 +277,13 @@ func (a *attributor) closing(v, end int32) bool {
 	}
 	t := &d.toks[v+1]
 	return t.cls&(clDate|clTime|clPrep|clAdv) != 0 && t.cls&clDet == 0
+}
+
+// qualifies reports whether the word at i only describes the phrase after it:
+// |Arden-based Ada Bell said.
+func (a *attributor) qualifies(i, end int32) bool {
+	t := &a.d.toks[i]
+	return i+1 < end && a.d.toks[i+1].begins >= 0 && t.cls&(stopsPhrase|clSay|clCue) == 0
 }
 
 // below looks for an attribution line in the next paragraph: – Ada Bell,
@@ -518,6 +525,9 @@ func (a *attributor) verbSays(v, floor int32) (int32, feature) {
 			return d.agent(v), agentOf
 		}
 	}
+	if a.named(v, floor) {
+		return -1, f
+	}
 	if c&clSay != 0 && c&clIng == 0 {
 		if n := a.invertedSubject(v, floor); n >= 0 {
 			return n, saySubject
@@ -528,6 +538,20 @@ func (a *attributor) verbSays(v, floor int32) (int32, feature) {
 		return d.toks[v+1].begins, inverted
 	}
 	return m, f
+}
+
+// named reports whether the participle at v says what something is called: the
+// road, dubbed the "Q". Its subject calls nobody anything.
+func (a *attributor) named(v, floor int32) bool {
+	d := a.d
+	if d.toks[v].cls&clPart == 0 || !callsNames(d.word(v)) || v == floor || d.toks[v-1].p != ',' {
+		return false
+	}
+	i := v + 1
+	if i < int32(len(d.toks)) && d.toks[i].word() && d.toks[i].cls&clDet != 0 {
+		i++
+	}
+	return i < int32(len(d.toks)) && d.toks[i].p == 'Q'
 }
 
 // invertedSubject returns the name after a verb of saying that follows a comma

@@ -2,7 +2,7 @@
 // who said it.
 //
 // [Extract] reads one text. [Page] reads the entries of a live page together:
-// "the MP" of one entry is the Simon of an older one. [Best] chooses what a
+// "the MP" of one entry is the Ada Bell of an older one. [Best] chooses what a
 // card shows, [Fragment] links to the words in the page they came from, and
 // [Explain] tells why a stretch between marks counts as a quotation and why
 // somebody is its speaker.

@@ -49,6 +49,8 @@ func TestExtractSpeakers(t *testing.T) {
 		{"two places of one member", `"It is late," the Arden and Wrackmouth MP said.`, []said{{"It is late,", "the Arden and Wrackmouth MP"}}},
 		{"peer", `Lord Hale said: "We wait for the tide to turn."`, []said{{"We wait for the tide to turn.", "Lord Hale"}}},
 		{"question and a verb that does not say", `"Who knows?" Ada Bell shot back.`, []said{{"Who knows?", "Ada Bell"}}},
+		{"word before the name in a tail", `"It is cratering," Arden-based Ada Bell said.`, []said{{"It is cratering,", "Ada Bell"}}},
+		{"sign in capitals", `Ada Bell carried a sign reading "Save Our Ferry".`, []said{{"Save Our Ferry", "a sign"}}},
 		{"dash", `"Nobody told us the bolts had gone." – Ada Bell, harbour master`, []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
 		{"attribution line", "“Nobody told us the bolts had gone.”\n\n– Ada Bell, harbour master", []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
 		{"attribution line under a paragraph without marks", "Nobody told us the bolts had gone.\n\n– Ada Bell, harbour master", []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},

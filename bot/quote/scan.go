@@ -392,7 +392,7 @@ func (d *doc) possessive(i, stop, par int) int {
 		return i
 	}
 	if !possessiveAt(d.text, i, n, stop) {
-		if d.text[i-1] == 's' { // the drivers' lot
+		if d.text[i-1] == 's' || d.text[i-1] == 'S' { // the drivers' lot
 			d.push(tok{start: int32(i), end: int32(i + n), p: 's', reg: -1}, par)
 		}
 		return i + n
@@ -527,9 +527,9 @@ func (d *doc) headlines(head headKind) {
 		p := &d.pars[i]
 		if i == 0 && head == headed || (i > 0 || head == maybeHeaded) && d.shapedAsHeadline(i) {
 			p.headline = true
-			p.titleCase = d.isTitleCase(p)
 			section++
 		}
+		p.titleCase = p.end-p.start <= 160 && d.isTitleCase(p)
 		p.section = section
 	}
 }

@@ -85,6 +85,7 @@ const (
 	crosshead
 	blockQuote
 	epithet
+	inscription
 	spoken
 	nFeatures
 )
@@ -178,6 +179,7 @@ var scorecard = [nFeatures]struct {
 	blockQuote:       {"a paragraph above an attribution line", 10, `Q / – Ada Bell, harbour master`},
 	crosshead:        {"a single-quoted line on its own", -10, `'A long night' between two paragraphs`},
 	bylined:          {"a title and its author", -30, `"Q," by Ada Bell`},
+	inscription:      {"what a sign or a crowd says", 7, `a sign reading "Save Our Ferry"`},
 	epithet:          {"what somebody is called", 8, `Bell called him "Captain Calm"`},
 	spoken:           {"speaks of I or we", 3, `"I don't know"`},
 }
