@@ -169,6 +169,9 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 		p.release(ctx, l, store.Rest{Cursor: l.Cursor, Next: time.Now(), Problem: l.Problem})
 		return
 	}
+	if err == nil && snap.Discovery {
+		err = errDiscovery
+	}
 	if err != nil || snap.Unchanged {
 		p.rest(ctx, l, snap, err)
 		return
@@ -181,6 +184,9 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 		p.log.Warn("reading not recorded", "source", l.Source.ID, "error", err)
 	}
 }
+
+// errDiscovery refuses a list of addresses as a source of news.
+var errDiscovery = errors.New("this is a sitemap: a list of pages, not of news; follow one of its pages instead")
 
 // rest ends a poll that changed nothing, or failed.
 func (p *poller) rest(ctx context.Context, l store.Lease, snap news.Snapshot, err error) {

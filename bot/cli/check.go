@@ -170,6 +170,11 @@ func channelsOf(c *config.Config, adapter string) []chat.Channel {
 	return list
 }
 
+// An appChecker has a second token, for commands.
+type appChecker interface {
+	CheckApp(ctx context.Context) error
+}
+
 func checkChannel(ctx context.Context, a chat.Adapter, ch chat.Channel) finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -178,6 +183,9 @@ func checkChannel(ctx context.Context, a chat.Adapter, ch chat.Channel) finding 
 		f.detail = "can be posted to"
 	}
 	err := a.Check(ctx, ch)
+	if app, ok := a.(appChecker); ok && err == nil && ch.ID == "" {
+		err = app.CheckApp(ctx)
+	}
 	if err == nil {
 		return f
 	}

@@ -77,15 +77,15 @@ func (e *env) adapter(a config.Adapter, log *slog.Logger) (chat.Adapter, error) 
 	switch a.Platform {
 	case config.Slack:
 		return slack.New(slack.Options{
-			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log,
+			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log, Version: version(),
 		})
 	case config.Discord:
 		return discord.New(discord.Options{
-			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log,
+			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(),
 		})
 	default:
 		o := e.consoleOptions()
-		o.Name, o.In = a.Name, e.In
+		o.Name, o.In, o.Logger = a.Name, e.In, log
 		return console.New(o), nil
 	}
 }

@@ -288,7 +288,7 @@ func (d *differ) absent(snap Snapshot) {
 		d.seen[i] = true
 		d.changes = append(d.changes, retracted(d.known[i]))
 	}
-	missing, present := d.inRange()
+	missing, present := d.inRange(snap.Since)
 	if len(missing) > 2 && len(missing) > present {
 		return // a broken page or a renumbered one, not a purge
 	}
@@ -302,10 +302,12 @@ func (d *differ) absent(snap Snapshot) {
 }
 
 // inRange returns the known entries that should stand strictly between the
-// snapshot's oldest and newest and do not, and how many do stand there.
-func (d *differ) inRange() (missing []Known, present int) {
+// snapshot's oldest and newest and do not, and how many do stand there. Before
+// since the snapshot may have gaps: a pinned entry of last week says nothing of
+// what came after it.
+func (d *differ) inRange(since time.Time) (missing []Known, present int) {
 	for i, k := range d.known {
-		if k.Withdrawn || !k.Dated || !k.When.After(d.oldest) || !k.When.Before(d.newest) {
+		if k.Withdrawn || !k.Dated || k.When.Before(since) || !k.When.After(d.oldest) || !k.When.Before(d.newest) {
 			continue
 		}
 		if d.seen[i] {

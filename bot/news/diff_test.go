@@ -138,6 +138,19 @@ func TestDiffBrokenPageWithdrawsNothing(t *testing.T) {
 	}
 }
 
+// Older than Since, the snapshot may lack entries that stand.
+func TestDiffGapBeforeSince(t *testing.T) {
+	known := remember(entries("c@30 Third | x", "b@20 Second | x", "a@10 First | x", "p@1 Pinned | x"), "a", "b")
+	snap := Snapshot{Entries: entries("c@30 Third | x", "p@1 Pinned | x"), Since: noon.Add(15 * time.Minute)}
+	var got []string
+	for _, c := range Diff(known, snap) {
+		got = append(got, c.Kind.String()+" "+string(c.Entry.Entry))
+	}
+	if d := cmp.Diff([]string{"withdrawn b"}, got); d != "" {
+		t.Errorf("changes (-want +got):\n%s", d)
+	}
+}
+
 // apply is what a ledger does with changes, in ten lines.
 func apply(known []Known, changes []Change) []Known {
 	for _, c := range changes {
