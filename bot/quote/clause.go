@@ -397,20 +397,22 @@ func (d *doc) firstMention(s int32) int32 {
 }
 
 // verbAfter returns the token of the verb that mention m is the subject of, or
-// -1; d.ments[m].via tells whether something stands between them.
+// -1.
 func (d *doc) verbAfter(m int32) int32 {
 	if v := d.ments[m].verb; v != -2 {
 		return v
 	}
-	v, via := d.seekVerb(d.ments[m].to, d.sents[d.toks[d.ments[m].from].sent].to)
+	v := d.seekVerb(d.ments[m].to, d.sents[d.toks[d.ments[m].from].sent].to)
 	if d.ments[m].owned {
 		v = -1
 	}
-	d.ments[m].verb, d.ments[m].via = v, via
+	d.ments[m].verb = v
 	return v
 }
 
-func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
+// seekVerb returns the verb that goes with a subject that ends before token i,
+// or -1.
+func (d *doc) seekVerb(i, end int32) int32 {
 	last := int32(-1) // an auxiliary will do if no verb follows
 	for n := 0; i < end && n < 20; n++ {
 		t := &d.toks[i]
@@ -420,26 +422,26 @@ func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
 		case t.p == ',' || t.p == '-':
 			next := d.afterInsert(i, end)
 			if next < 0 {
-				return last, via
+				return last
 			}
-			i, via = next, true
+			i = next
 		case t.p == '(':
 			for k := 0; i < end && d.toks[i].p != ')' && k < 40; k++ {
 				i++
 			}
 			i++
 		case !t.word():
-			return last, via
+			return last
 		case t.begins >= 0 && t.cls&clPrep == 0:
-			return last, via
+			return last
 		case t.cls&clAux != 0:
 			last = i
 			i++
 		case d.isVerb(i):
 			if t.cls&clIng != 0 && t.cls&clBase == 0 && last < 0 && n > 0 {
-				return -1, via
+				return -1
 			}
-			return i, via
+			return i
 		case t.cls&clPrep != 0 && last < 0 && i+1 < end && d.toks[i+1].begins >= 0:
 			i = d.ments[d.toks[i+1].begins].to
 		case t.cls&clConj != 0 && last < 0 && i+1 < end && d.toks[i+1].begins >= 0 && d.word(i) == "and":
@@ -449,10 +451,10 @@ func (d *doc) seekVerb(i, end int32) (verb int32, via bool) {
 		case t.cls&(clAdv|clDate|clTime) != 0 || t.cls&clPrep != 0:
 			i++
 		default:
-			return last, via
+			return last
 		}
 	}
-	return last, via
+	return last
 }
 
 // afterInsert returns the token after the insertion that opens with the comma

@@ -27,7 +27,6 @@ type mention struct {
 	indefinite   bool  // a, an, one
 	plural       bool
 	verb         int32 // the verb it is the subject of, -1; -2 not yet sought
-	via          bool  // an apposition or clause stands before that verb
 }
 
 // A person is one who is named on the page, or something that is named like

@@ -41,7 +41,6 @@ const (
 	verbBefore
 	newSpeaker
 	nextSentence
-	headlineSays
 	isPerson
 	isRole
 	isPronoun
@@ -135,7 +134,6 @@ var scorecard = [nFeatures]struct {
 	verbBefore:        {"subject of the sentence before", 7, `<Bell> laughed. "Q."`},
 	newSpeaker:        {"another one speaks between", -6, `"P," <Bell> said. Cole nodded. "Q."`},
 	nextSentence:      {"subject of the sentence after", 3, `"Q." <Bell> looked away.`},
-	headlineSays:      {"'says' in a headline", 8, `Bridge 'Q', <harbour master> says`},
 	isPerson:          {"a name", 3, `Ada Bell`},
 	isRole:            {"a role", 2, `the harbour master`},
 	isPronoun:         {"he, she, they", 2, `she`},
