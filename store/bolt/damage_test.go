@@ -166,7 +166,7 @@ func TestFlippedRecord(t *testing.T) {
 // refused is refused as damage.
 func TestFlippedBytes(t *testing.T) {
 	path, good := fill(t, 60)
-	flips := 200
+	flips := 100
 	if testing.Short() {
 		flips = 20
 	}

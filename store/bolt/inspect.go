@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"io"
+	"slices"
 )
 
 // bbolt trusts its pages: a damaged one makes it panic, or go round in circles
@@ -49,6 +50,7 @@ type inspector struct {
 	freeList uint64
 	root     uint64
 	seen     []bool
+	bufs     [maxPageDepth + 2][]byte // the page looked at, by depth
 }
 
 // inspect returns ErrDamaged if bbolt could not work safely on the file, which
@@ -108,38 +110,40 @@ func (in *inspector) metaPlaces() []int64 {
 	return places
 }
 
-// page returns a page with its overflow and marks it as used.
-func (in *inspector) page(id uint64, kinds ...uint16) ([]byte, uint16, error) {
+// page returns a page with its overflow, until the next of that depth, and
+// marks it as used.
+func (in *inspector) page(depth int, id uint64, kinds ...uint16) (p []byte, kind uint16, err error) {
 	if id < 2 || id >= in.used {
 		return nil, 0, damaged("page %d is not in the file", id)
 	}
-	at := int64(id * in.pageSize)
-	p := make([]byte, in.pageSize)
-	if _, err := in.file.ReadAt(p, at); err != nil {
+	if p, err = in.read(depth, id, 1); err != nil {
 		return nil, 0, err
 	}
 	kind, more := order.Uint16(p[8:]), uint64(order.Uint32(p[12:]))
-	if order.Uint64(p) != id || more >= in.used-id {
+	if order.Uint64(p) != id || more >= in.used-id || !slices.Contains(kinds, kind) {
 		return nil, 0, damaged("page %d is not what it should be", id)
 	}
-	for _, k := range kinds {
-		if kind != k {
-			continue
+	for i := id; i <= id+more; i++ {
+		if in.seen[i] {
+			return nil, 0, damaged("page %d is used twice", i)
 		}
-		for i := id; i <= id+more; i++ {
-			if in.seen[i] {
-				return nil, 0, damaged("page %d is used twice", i)
-			}
-			in.seen[i] = true
-		}
-		if more == 0 {
-			return p, kind, nil
-		}
-		p = make([]byte, (more+1)*in.pageSize)
-		_, err := in.file.ReadAt(p, at)
-		return p, kind, err
+		in.seen[i] = true
 	}
-	return nil, 0, damaged("page %d has kind %#x", id, kind)
+	if more > 0 {
+		p, err = in.read(depth, id, more+1)
+	}
+	return p, kind, err
+}
+
+// read reads n pages into the buffer of a depth.
+func (in *inspector) read(depth int, id, n uint64) ([]byte, error) {
+	size := int(n * in.pageSize)
+	if cap(in.bufs[depth]) < size {
+		in.bufs[depth] = make([]byte, size)
+	}
+	p := in.bufs[depth][:size]
+	_, err := in.file.ReadAt(p, int64(id*in.pageSize))
+	return p, err
 }
 
 // free checks the list of free pages and marks them, so that a page that is
@@ -148,7 +152,7 @@ func (in *inspector) free() error {
 	if in.freeList == noFreeList {
 		return nil
 	}
-	p, _, err := in.page(in.freeList, freePage)
+	p, _, err := in.page(0, in.freeList, freePage)
 	if err != nil {
 		return err
 	}
@@ -175,77 +179,82 @@ func (in *inspector) tree(id uint64, least []byte, depth int) error {
 	if depth > maxPageDepth {
 		return damaged("page %d is too deep", id)
 	}
-	p, kind, err := in.page(id, branchPage, leafPage)
+	p, kind, err := in.page(depth, id, branchPage, leafPage)
 	if err != nil {
 		return err
 	}
 	if kind == leafPage {
 		return in.leaf(id, p, least, depth)
 	}
-	keys, err := in.elements(id, p, 0, 4, -1)
-	if err != nil {
-		return err
-	}
-	if len(keys) == 0 {
+	n := count(p)
+	if n == 0 {
 		return damaged("page %d is empty", id)
 	}
-	for i, e := range keys {
-		if i > 0 || depth > 0 {
-			if bytes.Compare(e.key, least) < 0 {
-				return damaged("page %d is out of order", id)
-			}
-			least = e.key
+	for i := range n {
+		e, err := branchElement(id, p, i, n)
+		if err != nil {
+			return err
 		}
-		if err := in.tree(order.Uint64(e.head[8:]), e.key, depth+1); err != nil {
+		if bytes.Compare(e.key, least) < 0 || i > 0 && bytes.Equal(e.key, least) {
+			return damaged("page %d is out of order", id)
+		}
+		least = e.key
+		if err := in.tree(order.Uint64(e.head[8:]), least, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// count returns how many elements a page says it has.
+func count(p []byte) int { return int(order.Uint16(p[10:])) }
+
 // An element is one of a page's: its fixed part, its key and its value.
 type element struct{ head, key, value []byte }
 
-// elements returns the elements of a page, which must lie within it and be in
-// order. pos, size and value are where an element's head says where its key
-// is, and how long key and value are; value is -1 where there is none.
-func (in *inspector) elements(id uint64, p []byte, pos, size, value int) ([]element, error) {
-	n := int(order.Uint16(p[10:]))
+func branchElement(id uint64, p []byte, i, n int) (element, error) {
+	return elementAt(id, p, i, n, 0, 4, -1)
+}
+
+func leafElement(id uint64, p []byte, i, n int) (element, error) {
+	return elementAt(id, p, i, n, 4, 8, 12)
+}
+
+// elementAt returns the i-th of n elements, which must lie within its page.
+// pos, size and value are where its head says where the key is, and how long
+// key and value are; value is -1 where there is none.
+func elementAt(id uint64, p []byte, i, n, pos, size, value int) (e element, err error) {
 	if pageHead+n*elementSize > len(p) {
-		return nil, damaged("page %d holds more than fits", id)
+		return e, damaged("page %d holds more than fits", id)
 	}
-	list := make([]element, n)
-	for i := range list {
-		at := pageHead + i*elementSize
-		head := p[at : at+elementSize]
-		begin := uint64(at) + uint64(order.Uint32(head[pos:]))
-		end := begin + uint64(order.Uint32(head[size:]))
-		stop := end
-		if value >= 0 {
-			stop += uint64(order.Uint32(head[value:]))
-		}
-		if begin < uint64(pageHead+n*elementSize) || stop > uint64(len(p)) {
-			return nil, damaged("page %d points outside itself", id)
-		}
-		list[i] = element{head: head, key: p[begin:end], value: p[end:stop]}
-		if i > 0 && bytes.Compare(list[i-1].key, list[i].key) >= 0 {
-			return nil, damaged("page %d is out of order", id)
-		}
+	at := pageHead + i*elementSize
+	e.head = p[at : at+elementSize]
+	begin := uint64(at) + uint64(order.Uint32(e.head[pos:]))
+	end := begin + uint64(order.Uint32(e.head[size:]))
+	stop := end
+	if value >= 0 {
+		stop += uint64(order.Uint32(e.head[value:]))
 	}
-	return list, nil
+	if begin < uint64(pageHead+n*elementSize) || stop > uint64(len(p)) {
+		return e, damaged("page %d points outside itself", id)
+	}
+	e.key, e.value = p[begin:end], p[end:stop]
+	return e, nil
 }
 
 // leaf checks a page of keys and values and the buckets among them. Page id 0
 // is one inside a value.
 func (in *inspector) leaf(id uint64, p, least []byte, depth int) error {
-	list, err := in.elements(id, p, 4, 8, 12)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if bytes.Compare(e.key, least) < 0 {
+	n := count(p)
+	for i := range n {
+		e, err := leafElement(id, p, i, n)
+		if err != nil {
+			return err
+		}
+		if bytes.Compare(e.key, least) < 0 || i > 0 && bytes.Equal(e.key, least) {
 			return damaged("page %d is out of order", id)
 		}
+		least = e.key
 		switch order.Uint32(e.head) {
 		case 0:
 			continue

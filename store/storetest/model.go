@@ -27,7 +27,7 @@ var modelCases = []testCase{
 			return
 		}
 		tellRandom(p, rand.Uint64())
-		stories := 4
+		stories := 2
 		if testing.Short() {
 			stories = 1
 		}

@@ -242,7 +242,7 @@ var recordCases = []testCase{
 		}
 	}},
 	{"30 entries for 8 channels at once", func(p *probe) { fanOut(p, 30, 8) }},
-	{"200 entries for 50 channels at once", func(p *probe) { fanOut(p, 200, 50) }},
+	{"100 entries for 40 channels at once", func(p *probe) { fanOut(p, 100, 40) }},
 	{"names of every kind", func(p *probe) {
 		ids := []news.EntryID{"a", "ab", "a\x00b", "a/b", "ü", "日本", " ", news.EntryID(strings.Repeat("long", 2000)),
 			news.EntryID(strings.Repeat("long", 2000) + "er"), "https://news.example/live?page=1#block-64f"}
