@@ -328,8 +328,8 @@ func extent(snap news.Snapshot) (ids []news.EntryID, from, to time.Time) {
 	return append(ids, snap.Withdrawn...), from, to
 }
 
-// fillQuotes finds the quotes of added and edited entries. The rest of the
-// page is context: it tells who "the mayor" is.
+// fillQuotes finds the quotes of added and edited entries. On a live page the
+// rest of the page is context: it tells who "the mayor" is.
 func fillQuotes(changes []news.Change, snap news.Snapshot) {
 	at := make(map[news.EntryID]int, len(snap.Entries))
 	parts := make([]quote.Part, len(snap.Entries))
@@ -351,9 +351,22 @@ func fillQuotes(changes []news.Change, snap news.Snapshot) {
 	if len(want) == 0 {
 		return
 	}
-	for i, quotes := range quote.PageOf(snap.Title, parts, want) {
+	for i, quotes := range quotesOf(snap, parts, want) {
 		changes[of[i]].Entry.Quotes = withoutEchoes(quotes)
 	}
+}
+
+// quotesOf finds the quotes of the wanted parts, each by itself where the
+// snapshot's entries have nothing to do with one another.
+func quotesOf(snap news.Snapshot, parts []quote.Part, want []int) [][]news.Quote {
+	if !snap.Separate {
+		return quote.PageOf(snap.Title, parts, want)
+	}
+	found := make([][]news.Quote, len(want))
+	for i, j := range want {
+		found[i] = quote.Page("", parts[j:j+1])[0]
+	}
+	return found
 }
 
 // withoutEchoes drops the quotes of a headline that the text gives in full.

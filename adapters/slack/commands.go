@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -270,15 +271,19 @@ func (a *Adapter) respond(ctx context.Context, to string, r response) error {
 		return a.broken(what, err, true)
 	}
 	defer func() { _ = resp.Body.Close() }()                // it was read
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // for the error only
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // a refusal is short
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("%s: %s: %s", what, resp.Status, a.tame(string(text)))
+	}
+	var ans answer
+	if json.Unmarshal(text, &ans) == nil && ans.OK != nil && !*ans.OK { // a plain "ok" is no JSON
+		return fmt.Errorf("%s: %s", what, cmp.Or(a.tame(ans.Error), "refused"))
 	}
 	return nil
 }
 
 // ours reports whether an address to answer at belongs to the Slack that we
-// talk to: the host of the API address, or one of Slack's own.
+// talk to: the host of the API address, or the one that Slack gives out.
 func (a *Adapter) ours(raw string) bool {
 	u, err := url.Parse(raw)
 	if err != nil || u.User != nil {
@@ -287,6 +292,6 @@ func (a *Adapter) ours(raw string) bool {
 	if u.Scheme == a.base.Scheme && u.Host == a.base.Host {
 		return true
 	}
-	host := "." + strings.ToLower(u.Hostname())
-	return u.Scheme == "https" && (strings.HasSuffix(host, ".slack.com") || strings.HasSuffix(host, ".slack-gov.com"))
+	host := strings.ToLower(u.Host) // with the port: Slack's has none
+	return u.Scheme == "https" && (host == "hooks.slack.com" || host == "hooks.slack-gov.com")
 }

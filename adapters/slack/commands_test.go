@@ -208,7 +208,7 @@ func TestHandlerOverstays(t *testing.T) {
 		<-ctx.Done()
 		return chat.Reply{Text: "too late"}, nil
 	})
-	if r := ask(t, srv, "latest", ""); strings.Contains(slacktest.Words(r.Blocks), "database") {
+	if r := ask(t, srv, "latest", ""); !strings.Contains(slacktest.Words(r.Blocks), "went wrong") {
 		t.Errorf("answered %+v", r)
 	}
 }
@@ -382,6 +382,8 @@ func TestAnswersGoToSlackOnly(t *testing.T) {
 		"http://hooks.slack.com/commands/T1/2/3":            false,
 		"https://hooks.slack.com.evil.example/":             false,
 		"https://evilslack.com/":                            false,
+		"https://files.slack.com/x":                         false,
+		"https://hooks.slack.com:8443/commands/T1/2/3":      false,
 		"https://hooks.slack.com@evil.example/":             false,
 		"http://127.0.0.1:1/":                               false,
 		"":                                                  false,
@@ -395,6 +397,7 @@ func TestAnswersGoToSlackOnly(t *testing.T) {
 func TestAnswerLost(t *testing.T) {
 	for name, f := range map[string]slacktest.Fault{
 		"expired":  {Method: "response", Status: 404, Body: `{"ok":false,"error":"expired_url"}`},
+		"refused":  {Method: "response", Status: 200, Body: `{"ok":false,"error":"invalid_blocks"}`},
 		"dropped":  {Method: "response", Drop: true},
 		"redirect": {Method: "response", Status: 302},
 	} {

@@ -41,9 +41,17 @@ goes on, and the exit status is 1.`,
 				return err
 			}
 			defer closeIn()
-			return e.quotes(in, explain)
+			if explain {
+				return e.eachText(in, e.explain)
+			}
+			out := bufio.NewWriter(e.Out)
+			enc := json.NewEncoder(out)
+			enc.SetEscapeHTML(false)
+			err = e.eachText(in, func(id json.RawMessage, text string) error { return enc.Encode(quotesOf(id, text)) })
+			return errors.Join(err, out.Flush())
 		},
 	}
+	cmd.Flags().BoolVar(&explain, "explain", false, "print, for people, why each stretch between marks is a quote or not, and who said it")
 	return cmd
 }
 
@@ -82,10 +90,9 @@ type quoteLine struct {
 	Confidence   news.Confidence `json:"confidence"`
 }
 
-func (e *env) quotes(in io.Reader, explain bool) error {
-	out := bufio.NewWriter(e.Out)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
+// eachText calls do for every text in in, reports the lines that hold none,
+// and returns errReported if there was one.
+func (e *env) eachText(in io.Reader, do func(id json.RawMessage, text string) error) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	bad := false
 	for n := 1; ; n++ {
@@ -96,26 +103,51 @@ func (e *env) quotes(in io.Reader, explain bool) error {
 		if err == nil && len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		var doc quotesLine
+		var doc textLine
 		if err == nil {
-			doc, err = quotesOf(line)
+			doc, err = parseText(line)
 		}
 		if err != nil {
 			bad = true
 			fmt.Fprintf(e.Err, "pullquote: line %d: %v\n", n, err)
 			continue
 		}
-		if err := enc.Encode(doc); err != nil {
+		if err := do(doc.ID, *doc.Text); err != nil {
 			return err
 		}
-	}
-	if err := out.Flush(); err != nil {
-		return err
 	}
 	if bad {
 		return errReported
 	}
 	return nil
+}
+
+// explain prints the scorecard behind every stretch between quotation marks.
+func (e *env) explain(id json.RawMessage, text string) error {
+	out := bufio.NewWriter(e.Out)
+	fmt.Fprintf(out, "%s\n", id)
+	for _, x := range quote.Explain(text) {
+		verdict := "no quote"
+		if x.Accepted {
+			verdict = fmt.Sprintf("quote, %s, by %s (%s)", x.Quote.Kind, orElse(x.Quote.Speaker, "nobody stated"), x.Quote.Confidence)
+		}
+		fmt.Fprintf(out, "  “%s”\n    %s: %d points\n", x.Text, verdict, x.Total)
+		printPoints(out, "      ", x.Points)
+		for _, c := range x.Choices[:min(len(x.Choices), maxShown)] {
+			fmt.Fprintf(out, "    speaker “%s”: %d points\n", c.Phrase, c.Total)
+			printPoints(out, "      ", c.Points)
+		}
+	}
+	return out.Flush()
+}
+
+// maxShown is how many candidates for a speaker are worth reading.
+const maxShown = 3
+
+func printPoints(w io.Writer, indent string, points []quote.Point) {
+	for _, p := range points {
+		fmt.Fprintf(w, "%s%+d %s (%s)\n", indent, p.Points, p.Feature, p.Example)
+	}
 }
 
 var errLongLine = fmt.Errorf("longer than %d MiB", maxLine>>20)
@@ -147,23 +179,27 @@ func skipLine(r *bufio.Reader, err error) error {
 	return errLongLine
 }
 
-func quotesOf(line []byte) (quotesLine, error) {
+func parseText(line []byte) (textLine, error) {
 	var doc textLine
 	if !utf8.Valid(line) {
-		return quotesLine{}, errors.New("not valid UTF-8")
+		return doc, errors.New("not valid UTF-8")
 	}
 	if err := json.Unmarshal(line, &doc); err != nil {
-		return quotesLine{}, fmt.Errorf("not a JSON object with id and text: %w", err)
+		return doc, fmt.Errorf("not a JSON object with id and text: %w", err)
 	}
 	if doc.Text == nil {
-		return quotesLine{}, errors.New(`has no "text"`)
+		return doc, errors.New(`has no "text"`)
 	}
-	res := quotesLine{ID: doc.ID, Quotes: []quoteLine{}}
-	if res.ID == nil {
-		res.ID = json.RawMessage("null")
+	if doc.ID == nil {
+		doc.ID = json.RawMessage("null")
 	}
-	points := newCodePoints(*doc.Text)
-	for _, q := range quote.Extract(*doc.Text) {
+	return doc, nil
+}
+
+func quotesOf(id json.RawMessage, text string) quotesLine {
+	res := quotesLine{ID: id, Quotes: []quoteLine{}}
+	points := newCodePoints(text)
+	for _, q := range quote.Extract(text) {
 		l := quoteLine{
 			Start: points.at(q.Start), End: points.at(q.End), Text: q.Text,
 			Speaker: q.Speaker, Role: q.Role, Cue: q.Cue, Kind: q.Kind, Confidence: q.Confidence,
@@ -174,7 +210,7 @@ func quotesOf(line []byte) (quotesLine, error) {
 		}
 		res.Quotes = append(res.Quotes, l)
 	}
-	return res, nil
+	return res
 }
 
 // codePoints turns byte offsets into code point offsets. Marks every so many

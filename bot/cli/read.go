@@ -131,8 +131,15 @@ func fetchDocument(ctx context.Context, address string, f readFlags) (parse.Docu
 	return parse.Document{URL: base, ContentType: got.ContentType, Body: got.Body}, nil
 }
 
-// fillQuotes finds the quotes of every entry with the whole page as context.
+// fillQuotes finds the quotes of every entry, as the engine does: with the page
+// as context unless its entries are pieces of their own.
 func fillQuotes(snap *news.Snapshot) {
+	if snap.Separate {
+		for i, en := range snap.Entries {
+			snap.Entries[i].Quotes = quote.Page("", []quote.Part{{Headline: en.Headline, Body: en.Body}})[0]
+		}
+		return
+	}
 	parts := make([]quote.Part, len(snap.Entries))
 	for i, en := range snap.Entries {
 		parts[i] = quote.Part{Headline: en.Headline, Body: en.Body}

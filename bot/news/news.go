@@ -177,7 +177,11 @@ type Snapshot struct {
 	// Discovery reports that Entries are addresses of pages that may be worth
 	// following, as in a news sitemap, and are not to be told as entries.
 	Discovery bool
-	Cursor    Cursor
+	// Separate reports that the entries are pieces of their own, as in most
+	// feeds, and not parts of one story: what one says of "the minister" tells
+	// nothing about another.
+	Separate bool
+	Cursor   Cursor
 	// Unchanged reports that the source is as it was at the cursor it was
 	// read with; only Cursor and Wait are meaningful then.
 	Unchanged bool

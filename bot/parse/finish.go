@@ -12,6 +12,7 @@ import (
 func (d *document) finish(r *reading) {
 	r.Title = oneLine(r.Title)
 	r.URL = absolute(d.base, r.URL)
+	r.Separate = r.feed
 	r.Entries = slices.DeleteFunc(r.Entries, func(e news.Entry) bool {
 		if r.feed && (e.Entry != "" || e.URL != "" || !e.Published.IsZero()) {
 			return false // an item that only points somewhere is still an item
