@@ -78,46 +78,28 @@ func parseFeed(d *document) (reading, error) {
 	return r, nil
 }
 
-// feedParser returns gofeed's parser with one habit taken off: its translator
-// parses the HTML of every item to find a picture, which reading the text
-// finds anyway.
-func feedParser() (*gofeed.Parser, *thrifty) {
-	p, t := gofeed.NewParser(), &thrifty{}
+// feedParser returns gofeed's parser without its search for a picture in the
+// HTML of every item, which reading the text does anyway, and a note of what
+// its translation leaves out.
+func feedParser() (*gofeed.Parser, *noted) {
+	p, t := gofeed.NewParser(), &noted{}
+	t.DisableContentImageScan = true
 	p.RSSTranslator = t
 	return p, t
 }
 
-type thrifty struct {
+// A noted is gofeed's translator for RSS that keeps the feed's ttl.
+type noted struct {
 	gofeed.DefaultRSSTranslator
-	ttl string // of the feed that was read
+	ttl string
 }
 
 // Translate implements gofeed.Translator.
-func (t *thrifty) Translate(feed any) (*gofeed.Feed, error) {
-	f, ok := feed.(*rss.Feed)
-	if !ok {
-		return t.DefaultRSSTranslator.Translate(feed)
+func (t *noted) Translate(feed any) (*gofeed.Feed, error) {
+	if f, ok := feed.(*rss.Feed); ok {
+		t.ttl = f.TTL
 	}
-	t.ttl = f.TTL
-	type texts struct{ content, description string }
-	kept := make([]texts, len(f.Items))
-	for i, item := range f.Items {
-		kept[i] = texts{item.Content, item.Description}
-		item.Content, item.Description = "", ""
-	}
-	out, err := t.DefaultRSSTranslator.Translate(f)
-	if err != nil || len(out.Items) != len(kept) {
-		return out, err
-	}
-	for i, item := range out.Items {
-		if kept[i].content != "" {
-			item.Content = kept[i].content
-		}
-		if kept[i].description != "" {
-			item.Description = kept[i].description
-		}
-	}
-	return out, nil
+	return t.DefaultRSSTranslator.Translate(feed)
 }
 
 // laterThan reports whether e was published or changed after its tombstone:
