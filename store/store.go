@@ -142,8 +142,9 @@ type Outbox interface {
 	// card. ok is false when nothing is due in the lane.
 	Begin(ctx context.Context, l Lane) (w Work, ok bool, err error)
 	// Settle ends the delivery: r stands in the channel. An r without a
-	// Message says that nothing needs to stand there. If the entry has a
-	// newer revision by now, the delivery stays, due at once.
+	// Message says that nothing needs to stand there; should the entry be
+	// reinstated, a channel that subscribes is promised it again. If the
+	// entry has a newer revision by now, the delivery stays, due at once.
 	Settle(ctx context.Context, l Lane, d DeliveryID, r Receipt) error
 	// Postpone puts the delivery, and so its lane, off.
 	Postpone(ctx context.Context, l Lane, d DeliveryID, p Postponement) error

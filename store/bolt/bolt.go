@@ -87,7 +87,7 @@ func (s *Store) open(opts Options) error {
 		return err
 	}
 	if err := guard(s.load); err != nil {
-		s.closeFile()
+		_ = s.closeFile() // the error at hand matters more
 		return err
 	}
 	writeMark(s.path, mark{ledger: s.ledger, pid: os.Getpid()})

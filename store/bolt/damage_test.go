@@ -217,6 +217,31 @@ func TestFlippedHeads(t *testing.T) {
 	}
 }
 
+// TestPageUsedTwice makes two buckets share a page, which bbolt would free
+// twice.
+func TestPageUsedTwice(t *testing.T) {
+	path, good := fill(t, 60)
+	in := inspector{file: bytes.NewReader(good), size: int64(len(good))}
+	check(t, in.metas())
+	root, err := in.read(0, in.root, 1)
+	check(t, err)
+	var roots []element
+	for i := range count(root) {
+		e, err := leafElement(in.root, root, i, count(root))
+		check(t, err)
+		if order.Uint64(e.value) != 0 {
+			roots = append(roots, e)
+		}
+	}
+	bad := slices.Clone(good)
+	at := int(in.root*in.pageSize) + bytes.Index(root, slices.Concat(roots[1].key, roots[1].value))
+	copy(bad[at+len(roots[1].key):], roots[0].value[:8])
+	check(t, os.WriteFile(path, bad, 0o600))
+	if _, err := Open(path, Options{}); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "used twice") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestForeignFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "other.db")
 	db, err := bbolt.Open(path, 0o600, nil)

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,6 +206,8 @@ func TestClaimHoldsWhileItsWriteIsUnderWay(t *testing.T) {
 	src, ln := s.claims.sources[harbour.ID], s.claims.lanes[quay]
 	find := func() *claim { ln.writing++; return &src.claim } // a writer in each
 	entered, gate, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open()
 	go func() {
 		done <- s.writeAs(ctx, find, func(*txn) (func(), error) { close(entered); <-gate; return nil, nil })
 	}()
@@ -217,7 +220,7 @@ func TestClaimHoldsWhileItsWriteIsUnderWay(t *testing.T) {
 			t.Fatalf("%d claims were given away", n)
 		}
 	}
-	close(gate)
+	open()
 	check(t, <-done)
 	s.claims.mu.Lock()
 	ln.writing--

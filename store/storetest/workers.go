@@ -69,14 +69,16 @@ type wall struct {
 	shown map[news.Ref]int // revision
 }
 
-func (c *crew) finished() bool {
+func (c *crew) finished() bool { return c.recorded() >= crewSources*crewRounds }
+
+// recorded returns how many rounds were recorded.
+func (c *crew) recorded() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
 	for _, r := range c.rounds {
 		n += r
 	}
-	return n == crewSources*crewRounds
+	return n
 }
 
 // poll records rounds: each adds an entry and edits the one before.
@@ -203,6 +205,9 @@ func (c *crew) show(w store.Work) chat.MessageID {
 }
 
 func (c *crew) check() {
+	if n := c.recorded(); n != crewSources*crewRounds {
+		c.Errorf("%d rounds were recorded, want %d: two workers recorded the same one", n, crewSources*crewRounds)
+	}
 	if len(c.room) != crewChannels {
 		c.Errorf("%d channels were served", len(c.room))
 	}
