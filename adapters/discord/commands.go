@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,7 +112,7 @@ func (a *Adapter) register(ctx context.Context, cmds []chat.CommandSpec) error {
 			return err
 		case chat.Rejected, chat.Gone:
 			a.log.Error("commands not registered", "error", err, "remedy", "invite the bot with the scope applications.commands")
-			return nil
+			return nil //nolint:nilerr // logged: cards go on without commands
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -196,15 +197,16 @@ func sameCommands(have, want []*discordgo.ApplicationCommand) bool {
 			if c == nil {
 				continue
 			}
-			s := fmt.Sprintf("%d %q %q", c.Type, c.Name, c.Description)
+			var s strings.Builder
+			s.WriteString(fmt.Sprintf("%d %q %q", c.Type, c.Name, c.Description))
 			for _, o := range c.Options {
 				low := math.Inf(-1)
 				if o.MinValue != nil {
 					low = *o.MinValue
 				}
-				s += fmt.Sprintf(" [%d %q %q %v %v %v %v]", o.Type, o.Name, o.Description, o.Required, o.Autocomplete, low, o.MaxValue)
+				s.WriteString(fmt.Sprintf(" [%d %q %q %v %v %v %v]", o.Type, o.Name, o.Description, o.Required, o.Autocomplete, low, o.MaxValue))
 			}
-			out = append(out, s)
+			out = append(out, s.String())
 		}
 		slices.Sort(out)
 		return out

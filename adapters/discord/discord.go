@@ -305,7 +305,11 @@ func (a *Adapter) freshen(ctx context.Context, p chat.Post, m posted) (chat.Mess
 	case 0, chat.Frozen: // it stands, and no attempt will change it
 		return chat.MessageID(m.ID), nil
 	case chat.Gone:
-		se := *err.(*chat.SendError)
+		se := *func() *chat.SendError {
+			target := &chat.SendError{}
+			_ = errors.As(err, &target)
+			return target
+		}()
 		if se.Remedy == "" { // not the channel: the message, deleted just now, and it shall not come back
 			se.Reason = chat.Rejected
 		}

@@ -49,7 +49,7 @@ func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction))
 		err := open(ctx, s, wire)
 		if ctx.Err() != nil {
 			a.close(s)
-			return nil
+			return nil //nolint:nilerr // being stopped is no error
 		}
 		if err == nil {
 			failed = 0
@@ -206,7 +206,7 @@ func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn != nil {
-		w.conn.Close()
+		_ = w.conn.Close() // the connection is being given up
 	}
 }
 

@@ -3,6 +3,7 @@ package discord
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"log/slog"
 	"net/http"
@@ -226,7 +227,8 @@ func post(key string) chat.Post {
 // reason asserts the class of an error and returns it.
 func reason(t *testing.T, err error, want chat.Reason) *chat.SendError {
 	t.Helper()
-	se, ok := err.(*chat.SendError)
+	se := &chat.SendError{}
+	ok := errors.As(err, &se)
 	if !ok {
 		t.Fatalf("error is a %T (%v), want a *chat.SendError", err, err)
 	}

@@ -57,8 +57,8 @@ func (a *Adapter) call(ctx context.Context, r request) error {
 	if err != nil {
 		return a.broken(r, err, wrote.Load())
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= 500 { // whatever the body says, the outcome is open
+	defer func() { _ = resp.Body.Close() }() // what matters has been read
+	if resp.StatusCode >= 500 {              // whatever the body says, the outcome is open
 		return fail(chat.Unknown, r.what, errors.New(resp.Status))
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

@@ -199,8 +199,7 @@ func ReasonOf(err error) Reason {
 	if err == nil {
 		return 0
 	}
-	var se *SendError
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*SendError](err); ok {
 		return se.Reason
 	}
 	return Transient

@@ -96,8 +96,7 @@ func (d *document) checkDepth(tokens token.Tokens) bool {
 // syntax notes that the file is not YAML.
 func (d *document) syntax(err error) {
 	message, line, column := "this is not YAML", 0, 0
-	var ye yaml.Error
-	if errors.As(err, &ye) {
+	if ye, ok := errors.AsType[yaml.Error](err); ok {
 		message += ": " + strings.TrimSpace(ye.GetMessage())
 		if t := ye.GetToken(); t != nil {
 			line, column = t.Position.Line, t.Position.Column

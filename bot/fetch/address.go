@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -156,10 +157,8 @@ func checkPrivate(addr netip.Addr, _ uint16) error {
 		return errForeign
 	}
 	addr = addr.Unmap()
-	for _, m := range metadata {
-		if addr == m {
-			return errForeign
-		}
+	if slices.Contains(metadata, addr) {
+		return errForeign
 	}
 	for _, p := range privateNets {
 		if p.Contains(addr) {

@@ -120,7 +120,7 @@ func (x *exchange) ask(ctx context.Context, transport *http.Transport, header ht
 	}
 	x.host = h
 	req := (&http.Request{Method: http.MethodGet, URL: x.url, Host: x.url.Host, Header: header}).WithContext(ctx)
-	x.resp, err = transport.RoundTrip(req)
+	x.resp, err = transport.RoundTrip(req) //nolint:bodyclose // closed by the exchange's end
 	return err
 }
 

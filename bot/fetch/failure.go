@@ -51,8 +51,7 @@ func cause(err error) string {
 			return known.Error()
 		}
 	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dnsCause(dns)
 	}
 	var cert x509.CertificateInvalidError
@@ -60,8 +59,7 @@ func cause(err error) string {
 		return fmt.Sprintf("its certificate is valid from %s to %s only: it has expired, or this machine's clock is wrong",
 			cert.Cert.NotBefore.Format(time.DateOnly), cert.Cert.NotAfter.Format(time.DateOnly))
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		if op.Timeout() {
 			return op.Op + ": timed out"
 		}

@@ -151,7 +151,7 @@ func (d *doc) openOf(i, floor int32) int32 {
 // hostOf climbs from a mention that stands after a preposition to the phrase
 // it belongs to: from "the council" to "the head of the council".
 func (d *doc) hostOf(m, floor int32, depth int) int32 {
-	for n := 0; n < 6; n++ {
+	for range 6 {
 		i := d.ments[m].from - 1
 		if i-1 >= floor && d.toks[i].word() && (d.word(i) == "and" || d.word(i) == "&") && d.ments[m].kind != aPronoun {
 			// of The Globe and Post: one name, or two after one preposition

@@ -67,7 +67,7 @@ func Explain(text string) []Explanation {
 // list returns the features of t in the order of the scorecard.
 func (t *tally) list() []Point {
 	var out []Point
-	for f := feature(0); f < nFeatures; f++ {
+	for f := range nFeatures {
 		if t.has(f) {
 			s := &scorecard[f]
 			out = append(out, Point{s.name, s.points, s.example})

@@ -142,44 +142,44 @@ func buildLexicon() map[string]class {
 	lex := make(map[string]class, 9000)
 	add := func(w string, c class) { lex[w] |= c }
 	for _, l := range wordLists {
-		for _, w := range strings.Fields(l.words) {
+		for w := range strings.FieldsSeq(l.words) {
 			add(w, l.class)
 		}
 	}
-	for _, w := range strings.Fields(roleWords) {
+	for w := range strings.FieldsSeq(roleWords) {
 		add(w, clRole)
 		add(plural(w), clGroup)
 	}
-	for _, w := range strings.Fields(groupWords) {
+	for w := range strings.FieldsSeq(groupWords) {
 		add(w, clGroup)
 	}
-	for _, w := range strings.Fields(orgWords) {
+	for w := range strings.FieldsSeq(orgWords) {
 		add(w, clOrg)
 		if len(w) > 3 {
 			add(plural(w), clOrg|clGroup)
 		}
 	}
-	for _, w := range strings.Fields(docWords) {
+	for w := range strings.FieldsSeq(docWords) {
 		add(w, clDoc)
 		add(plural(w), clDoc)
 	}
 	for _, l := range verbForms {
-		for _, w := range strings.Fields(l.words) {
+		for w := range strings.FieldsSeq(l.words) {
 			addVerb(add, w, l.class)
 		}
 	}
 	for _, l := range irregular {
-		for _, w := range strings.Fields(l.words) {
+		for w := range strings.FieldsSeq(l.words) {
 			add(w, l.class)
 		}
 	}
-	for _, w := range strings.Fields(mascNames) {
+	for w := range strings.FieldsSeq(mascNames) {
 		add(w, clFirst|clMasc)
 	}
-	for _, w := range strings.Fields(femNames) {
+	for w := range strings.FieldsSeq(femNames) {
 		add(w, clFirst|clFem)
 	}
-	for _, w := range strings.Fields(eitherNames) {
+	for w := range strings.FieldsSeq(eitherNames) {
 		add(w, clFirst)
 	}
 	return lex

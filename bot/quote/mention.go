@@ -100,7 +100,7 @@ func (d *doc) addMention(m mention) int32 {
 }
 
 // skipDateline returns the first token of p that is not part of a dateline:
-// PORT ARDEN (AP) — The harbour …
+// PORT ARDEN (AP) — The harbour is closed.
 func (d *doc) skipDateline(p *par) int32 {
 	if p.from >= p.to || !d.toks[p.from].upper {
 		return p.from

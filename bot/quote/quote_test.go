@@ -271,7 +271,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestScorecardComplete(t *testing.T) {
-	for f := feature(0); f < nFeatures; f++ {
+	for f := range nFeatures {
 		if s := scorecard[f]; s.name == "" || s.points == 0 && f != fewWords && f != isBody {
 			t.Errorf("feature %d: %+v", f, s)
 		}

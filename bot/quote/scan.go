@@ -437,7 +437,7 @@ func (d *doc) innerStop(pos, i, stop int) bool {
 // abbreviations keep their full stop.
 var abbreviations = func() map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields("Del Mr Mrs Ms Dr Sen Rep Gov Gen Col Capt Lt Sgt Cpl St Jr Sr Prof Rev Hon Sens Reps Govs Drs Messrs Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Inc Corp Co Ltd vs Vs Cllr Det Supt Insp Adm Maj Cmdr Pte Ald Asst Ariz Ark Calif Colo Conn Fla Ill Ind Kan Ky Mass Mich Minn Miss Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo Bros Mt Ft No Ph etc Mme Mlle") {
+	for w := range strings.FieldsSeq("Del Mr Mrs Ms Dr Sen Rep Gov Gen Col Capt Lt Sgt Cpl St Jr Sr Prof Rev Hon Sens Reps Govs Drs Messrs Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec Inc Corp Co Ltd vs Vs Cllr Det Supt Insp Adm Maj Cmdr Pte Ald Asst Ariz Ark Calif Colo Conn Fla Ill Ind Kan Ky Mass Mich Minn Miss Mont Neb Nev Okla Ore Pa Tenn Tex Va Vt Wash Wis Wyo Bros Mt Ft No Ph etc Mme Mlle") {
 		m[w] = true
 	}
 	return m

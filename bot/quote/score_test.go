@@ -125,7 +125,7 @@ func runeIndex(text string) func(int) int {
 // A figures is what the scorer says of one set. It mirrors the shared scorer
 // line by line; the two are compared in docs/quotes.md.
 type figures struct {
-	docs, gold, pred            int
+	docs, gold                  int
 	exactTP, exactNP            int
 	overlapTP, overlapNP        int
 	attN, attExact, attLenient  int
