@@ -186,7 +186,7 @@ func benchDeliver(b *testing.B, workers int) {
 		}
 		deliverAll(ctx, b, s, workers)
 		done, left = done+left, 0
-		if done > b.N {
+		if done >= b.N {
 			b.ReportMetric(float64(done)/b.Elapsed().Seconds(), "deliveries/s")
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(done), "ns/delivery")
 		}
