@@ -85,30 +85,57 @@ func (d *dispatcher) wake() {
 	}
 }
 
-// run delivers until ctx is done and polled is closed, lets what is under way
-// end within the grace, and returns nil, or the error for which the ledger
-// cannot be written. After ctx is done it begins no delivery.
+// run delivers until ctx is done and polled is closed, and returns nil, or the
+// error for which the ledger cannot be written.
 func (d *dispatcher) run(ctx context.Context, polled <-chan struct{}) error {
+	err := d.work(ctx, func(time.Time) bool { return false })
+	if err == nil {
+		<-polled
+	}
+	return err
+}
+
+// drain delivers what is due, and what becomes due within patience of now,
+// and returns; with ctx's error if that came first.
+func (d *dispatcher) drain(ctx context.Context, patience time.Duration) error {
+	end, done := time.Now().Add(patience), false
+	err := d.work(ctx, func(next time.Time) bool {
+		done = next.IsZero() || next.After(end)
+		return done
+	})
+	if err == nil && !done {
+		err = ctx.Err()
+	}
+	return err
+}
+
+// work delivers until ctx is done, or the ledger cannot be written (the error),
+// or nothing is under way and enough, given when the next delivery is due,
+// reports true. Then no delivery is begun, and what is under way ends within
+// the grace or is cut off.
+func (d *dispatcher) work(ctx context.Context, enough func(next time.Time) bool) (failed error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	sendCtx, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	var failed error
 	for failed == nil && ctx.Err() == nil {
 		next, err := d.claim(ctx, sendCtx)
 		if err != nil {
 			failed = err
 			break
 		}
+		if d.busy == 0 && enough(next) {
+			return nil
+		}
 		failed = d.await(ctx, next)
 	}
+	stop() // the workers too begin nothing that may not be recorded
 	timer := time.AfterFunc(grace, cut)
 	defer timer.Stop()
 	for d.busy > 0 {
 		r := <-d.done
 		d.busy--
 		failed = firstError(failed, r.err)
-	}
-	if failed == nil {
-		<-polled
 	}
 	return failed
 }
@@ -420,32 +447,4 @@ func (d *dispatcher) sayTrouble(l store.Lane, w store.Work, se *chat.SendError) 
 	}
 	d.log.Log(context.Background(), level, "card not delivered", "channel", l.Channel.String(), "entry", w.Delivery.Entry.String(),
 		"reason", se.Reason.String(), "error", se.Err.Error(), "attempt", w.Delivery.Attempts, "remedy", se.Remedy)
-}
-
-// drain delivers what is due, and what becomes due within patience of now,
-// and returns.
-func (d *dispatcher) drain(ctx context.Context, patience time.Duration) error {
-	end := time.Now().Add(patience)
-	for ctx.Err() == nil {
-		next, err := d.claim(ctx, ctx)
-		if err != nil {
-			return d.finish(err)
-		}
-		if d.busy == 0 && (next.IsZero() || next.After(end)) {
-			return nil
-		}
-		if err := d.await(ctx, next); err != nil {
-			return d.finish(err)
-		}
-	}
-	return d.finish(ctx.Err())
-}
-
-// finish waits for the workers and returns err.
-func (d *dispatcher) finish(err error) error {
-	for d.busy > 0 {
-		<-d.done
-		d.busy--
-	}
-	return err
 }
