@@ -174,13 +174,24 @@ func (d *dispatcher) finished(r laneResult) error {
 	case r.refused != nil:
 		d.refuse(r)
 	case r.global > 0:
-		d.pauses[r.adapter] = &pause{until: time.Now().Add(r.global)}
-		d.log.Warn("adapter is rate limited", "adapter", r.adapter, "wait", r.global)
+		d.limit(r)
 	case r.probe:
 		delete(d.pauses, r.adapter)
 		d.log.Info("adapter works again", "adapter", r.adapter)
 	}
 	return nil
+}
+
+// limit pauses an adapter that sends too much. Of several limits the longest
+// holds, and a refused token stays refused.
+func (d *dispatcher) limit(r laneResult) {
+	p := d.pauses[r.adapter]
+	if p == nil {
+		p = &pause{}
+		d.pauses[r.adapter] = p
+		d.log.Warn("adapter is rate limited", "adapter", r.adapter, "wait", r.global)
+	}
+	p.until = latest(p.until, time.Now().Add(r.global))
 }
 
 // refuse pauses an adapter whose token is not accepted: every further request
