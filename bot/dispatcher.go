@@ -417,7 +417,10 @@ func (d *dispatcher) trouble(sendCtx, saveCtx context.Context, l store.Lane, w s
 	put.Until = latest(put.Until, time.Now().Add(se.RetryAfter))
 	switch se.Reason {
 	case chat.RateLimited:
-		wait := max(se.RetryAfter, 50*time.Millisecond) // a zero would spin
+		wait := max(se.RetryAfter, 50*time.Millisecond) // less would spin
+		if se.RetryAfter <= 0 {
+			wait = minRetry // it did not say, and attempts do not count
+		}
 		put.Free, put.Until = true, time.Now().Add(wait)
 		if se.Global {
 			r.global = wait
