@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -28,9 +29,13 @@ type poller struct {
 	wake      func() // tells the dispatcher that something was enqueued
 	log       *slog.Logger
 
-	slots   chan struct{} // one token per reading under way
-	running sync.WaitGroup
-	failed  chan error // the first error that stops everything; buffered
+	slots chan struct{} // one token per reading under way
+	// comparing holds a token per snapshot that is being compared and searched
+	// for quotes, one a processor, so that a thousand pages that change at once
+	// do not hold up the cards of the first.
+	comparing chan struct{}
+	running   sync.WaitGroup
+	failed    chan error // the first error that stops everything; buffered
 }
 
 const (
@@ -49,7 +54,7 @@ const (
 func newPoller(s store.Store, f Fetcher, schedules map[news.SourceID]schedule, polls int, wake func(), log *slog.Logger) *poller {
 	return &poller{
 		store: s, fetcher: f, schedules: schedules, wake: wake, log: log,
-		slots: make(chan struct{}, polls), failed: make(chan error, 1),
+		slots: make(chan struct{}, polls), comparing: make(chan struct{}, runtime.GOMAXPROCS(0)), failed: make(chan error, 1),
 	}
 }
 
@@ -281,6 +286,8 @@ func nextCursor(c news.Cursor, changes []news.Change) news.Cursor {
 
 // changes returns what the ledger should save of the snapshot.
 func (p *poller) changes(ctx context.Context, l store.Lease, snap news.Snapshot) ([]news.Change, error) {
+	p.comparing <- struct{}{}
+	defer func() { <-p.comparing }()
 	var known []news.Known
 	if !l.FirstSight {
 		ids, from, to := extent(snap)

@@ -23,6 +23,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -56,6 +57,9 @@ type Client struct {
 	private   *http.Transport // dials loopback and private ones too
 	hosts     hosts
 	buffers   sync.Pool // *bytes.Buffer
+	// parsing holds a token per document that is being parsed, one a
+	// processor: more at once would only hold up what else has to run.
+	parsing chan struct{}
 }
 
 // New returns a Client. Close it to give its idle connections back.
@@ -64,6 +68,7 @@ func New(o Options) *Client {
 		userAgent: []string{o.UserAgent},
 		maxBody:   orDefault(o.MaxBody, defaultMaxBody),
 		timeout:   orDefault(o.Timeout, defaultTimeout),
+		parsing:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	if o.UserAgent == "" {
 		c.userAgent[0] = defaultUserAgent()
@@ -131,7 +136,7 @@ func (c *Client) Fetch(ctx context.Context, src news.Source, cur news.Cursor) (n
 	if next.Body == cur.Body {
 		return news.Snapshot{Unchanged: true, Cursor: next, Wait: wait}, nil
 	}
-	snap, err := parse.Parse(parse.Document{
+	snap, err := c.parse(parse.Document{
 		URL: x.url.String(), ContentType: x.resp.Header.Get("Content-Type"),
 		Body: buf.Bytes(), Format: src.Format, Now: now,
 	})
@@ -162,6 +167,13 @@ type Document struct {
 	ContentType string
 	Status      int
 	Body        []byte // unpacked; the caller's
+}
+
+// parse parses doc when it is its turn.
+func (c *Client) parse(doc parse.Document) (news.Snapshot, error) {
+	c.parsing <- struct{}{}
+	defer func() { <-c.parsing }()
+	return parse.Parse(doc)
 }
 
 // Get reads the document at address, unconditionally and under the same limits
