@@ -53,6 +53,7 @@ func TestExtractSpeakers(t *testing.T) {
 		{"sign in capitals", `Ada Bell carried a sign reading "Save Our Ferry".`, []said{{"Save Our Ferry", "a sign"}}},
 		{"dash", `"Nobody told us the bolts had gone." – Ada Bell, harbour master`, []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
 		{"attribution line", "“Nobody told us the bolts had gone.”\n\n– Ada Bell, harbour master", []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
+		{"attribution line of names only ends the text", "“Nobody told us the bolts had gone.”\n\n– Ada Mary Bell", []said{{"Nobody told us the bolts had gone.", "Ada Mary Bell"}}},
 		{"attribution line under a paragraph without marks", "Nobody told us the bolts had gone.\n\n– Ada Bell, harbour master", []said{{"Nobody told us the bolts had gone.", "Ada Bell"}}},
 		{"headline, colon", "Bell: Bolts 'had gone for years'\n\nAda Bell said the bolts \"had gone for years\".", []said{{"had gone for years", "Ada Bell"}, {"had gone for years", "Ada Bell"}}},
 		{"headline, says", "Bolts 'had gone for years', says harbour master\n\nHarbour master Ada Bell said so on Monday.", []said{{"had gone for years", "Ada Bell"}}},

@@ -191,7 +191,10 @@ func (d *doc) lineFact(p *par) {
 		return
 	}
 	n := d.toks[p.from+1].begins
-	if n < 0 || d.ments[n].kind != aName || d.ments[n].person < 0 || d.toks[d.ments[n].to].p != ',' {
+	if n < 0 || d.ments[n].kind != aName || d.ments[n].person < 0 {
+		return
+	}
+	if comma := d.ments[n].to; comma >= p.to || d.toks[comma].p != ',' {
 		return
 	}
 	to := p.to
