@@ -26,7 +26,8 @@ type poller struct {
 	store     store.Store
 	fetcher   Fetcher
 	schedules map[news.SourceID]schedule
-	wake      func() // tells the dispatcher that something was enqueued
+	halt      context.CancelFunc // ends the readings; set by run and pollAll
+	wake      func()             // tells the dispatcher that something was enqueued
 	log       *slog.Logger
 
 	slots chan struct{} // one token per reading under way
@@ -61,6 +62,8 @@ func newPoller(s store.Store, f Fetcher, schedules map[news.SourceID]schedule, p
 // run polls until ctx is done (nil) or the ledger fails, and returns after the
 // last reading has ended.
 func (p *poller) run(ctx context.Context) error {
+	ctx, p.halt = context.WithCancel(ctx)
+	defer p.halt()
 	tick := func() {
 		if err := p.pollDue(ctx); err != nil {
 			p.fail(err)
@@ -74,14 +77,10 @@ func (p *poller) run(ctx context.Context) error {
 	}
 	p.running.Go(tick) // what is due at the start does not wait for the first second
 	c.Start()
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-p.failed:
-	}
+	<-ctx.Done()
 	<-c.Stop().Done()
 	p.running.Wait()
-	return err
+	return p.failure()
 }
 
 // cronLogger passes cron's errors on; what it says of its ticks is noise.
@@ -95,10 +94,23 @@ func (l cronLogger) Error(err error, msg string, kv ...any) {
 	l.log.Error("schedule", append([]any{"error", err, "detail", msg}, kv...)...)
 }
 
+// fail keeps the first error and ends the readings under way: what they bring
+// could not be saved.
 func (p *poller) fail(err error) {
 	select {
 	case p.failed <- err:
 	default: // the first error is enough
+	}
+	p.halt()
+}
+
+// failure returns what stopped the readings, if they did not just end.
+func (p *poller) failure() error {
+	select {
+	case err := <-p.failed:
+		return err
+	default:
+		return nil
 	}
 }
 
@@ -147,17 +159,14 @@ func (p *poller) takeFree() (n int) {
 
 // pollAll reads every source that is due and waits for the end.
 func (p *poller) pollAll(ctx context.Context) error {
+	ctx, p.halt = context.WithCancel(ctx)
+	defer p.halt()
 	err := p.pollDue(ctx)
 	p.running.Wait()
 	if err != nil {
 		return err
 	}
-	select {
-	case err := <-p.failed:
-		return err
-	default:
-		return nil
-	}
+	return p.failure()
 }
 
 // poll reads one source and saves what changed. Whatever happens in it stops
