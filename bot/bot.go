@@ -93,6 +93,9 @@ func orDefault(n, def int) int {
 // An adapter that cannot serve commands is logged and goes on sending.
 func (b *Bot) Run(ctx context.Context) error {
 	if err := b.store.Sync(ctx, b.sources, b.subs); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // being stopped is no error
+		}
 		return fmt.Errorf("sync sources: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
