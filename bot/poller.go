@@ -208,7 +208,8 @@ func (p *poller) rest(ctx context.Context, l store.Lease, snap news.Snapshot, er
 	r := store.Rest{Cursor: snap.Cursor, Next: p.next(l, snap.Wait, now)}
 	if err != nil {
 		r.Cursor, r.Problem = l.Cursor, err.Error()
-		wait := retryDelay(l.Failures+1, p.schedules[l.Source.ID].interval(now), maxRetry)
+		interval := p.schedules[l.Source.ID].interval(now)
+		wait := retryDelay(l.Failures+1, min(interval, maxRetry), maxRetry)
 		var re *news.ReadError
 		if errors.As(err, &re) {
 			wait = max(wait, re.RetryAfter)
