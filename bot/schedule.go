@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
@@ -23,12 +24,23 @@ type schedule struct {
 // standard cron expression, with "CRON_TZ=Area/City " before it for a time
 // zone, or "@every 30s".
 func CheckSchedule(spec string) error {
-	_, err := cron.ParseStandard(spec)
+	_, err := parseSpec(spec)
 	return err
 }
 
+// errNever refuses a day that no month has, such as "0 0 30 2 *".
+var errNever = errors.New("there is no such time in the next five years")
+
+func parseSpec(spec string) (cron.Schedule, error) {
+	s, err := cron.ParseStandard(spec)
+	if err == nil && s.Next(time.Now()).IsZero() {
+		return nil, errNever
+	}
+	return s, err
+}
+
 func parseSchedule(src news.Source) (schedule, error) {
-	s, err := cron.ParseStandard(src.Schedule)
+	s, err := parseSpec(src.Schedule)
 	if err != nil {
 		return schedule{}, fmt.Errorf("schedule %q: %w", src.Schedule, err)
 	}
