@@ -18,7 +18,7 @@ import (
 func Revise(prev, next Entry, now time.Time) Entry {
 	next.Ref, next.FirstSeen = prev.Ref, prev.FirstSeen
 	next.Revision, next.Changed = prev.Revision+1, now
-	next.Aliases = unionIDs(prev.Aliases, next.Aliases, prev.Entry)
+	next.Aliases = Alias(prev, next.Aliases).Aliases
 	if next.Published.IsZero() {
 		next.Published = prev.Published
 	}
@@ -36,8 +36,8 @@ func Revise(prev, next Entry, now time.Time) Entry {
 	}
 	next.Was = was
 	next.Status = Updated
-	if prev.Status == Corrected || len(was) > len(prev.Was) || len(replaced(prev.Quotes, next.Quotes)) > 0 ||
-		saysCorrection(&next) && !saysCorrection(&prev) {
+	if prev.Status == Corrected || len(was) > 0 ||
+		saysCorrection(&next) && (!saysCorrection(&prev) || prev.Status == Withdrawn) {
 		next.Status = Corrected
 	}
 	return next
@@ -101,6 +101,17 @@ var correctionMarks = []string{
 	"correction:", "correction –", "correction -", "corrected:", "clarification:",
 	"this post has been amended", "this post was amended", "this post has been corrected",
 	"this entry has been corrected", "this entry was corrected", "an earlier version of this",
+}
+
+// maxAliases bounds the names kept of an entry. Some pages name all theirs anew
+// at every reading; only the newest names can be met again.
+const maxAliases = 32
+
+// Alias returns e known by ids too. Of too many names the oldest are forgotten.
+func Alias(e Entry, ids []EntryID) Entry {
+	all := unionIDs(e.Aliases, ids, e.Entry)
+	e.Aliases = all[max(0, len(all)-maxAliases):]
+	return e
 }
 
 func unionIDs(a, b []EntryID, except EntryID) []EntryID {
