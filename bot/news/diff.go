@@ -130,7 +130,7 @@ type Change struct {
 // MissesToWithdraw readings in a row, and never for most of that range at once:
 // that is a broken page.
 func Diff(known []Known, snap Snapshot) []Change {
-	d := differ{known: known, byID: make(map[EntryID]int, len(known)), seen: make([]bool, len(known))}
+	d := differ{known: known, before: len(known), byID: make(map[EntryID]int, len(known)), seen: make([]bool, len(known))}
 	for i, k := range known {
 		d.byID[k.ID] = i
 		for _, a := range k.Aliases {
@@ -149,6 +149,7 @@ func Diff(known []Known, snap Snapshot) []Change {
 
 type differ struct {
 	known   []Known
+	before  int // how many of known were known before this snapshot
 	byID    map[EntryID]int
 	seen    []bool // by index of known
 	changes []Change
@@ -159,19 +160,13 @@ type differ struct {
 // match pairs the snapshot's entries with what is known. Entries come newest
 // first; changes are appended oldest first, for sources without dates.
 func (d *differ) match(entries []Entry) {
-	index := make([]int, len(entries))
-	for i := range entries {
-		index[i] = d.find(&entries[i])
-		if k := index[i]; k >= 0 {
-			d.seen[k] = true
-		}
-	}
+	index := d.pair(entries)
 	taken := make(map[int]bool, len(entries)) // a pinned copy says nothing new
 	for i := len(entries) - 1; i >= 0; i-- {
 		e := entries[i]
 		at, alias := index[i], false
 		if at < 0 {
-			at = d.find(&e) // it may stand further down under the same id
+			at = d.copied(&e)
 		}
 		if at < 0 {
 			if at = d.relink(&e); at >= 0 {
@@ -192,7 +187,9 @@ func (d *differ) match(entries []Entry) {
 		}
 		taken[at] = true
 		k := d.known[at]
-		d.cover(k.When)
+		if k.Dated {
+			d.cover(k.When)
+		}
 		if e.Entry != k.ID {
 			alias = alias || !slices.Contains(k.Aliases, e.Entry)
 			e.Aliases = append(slices.Clone(e.Aliases), e.Entry)
@@ -200,6 +197,54 @@ func (d *differ) match(entries []Entry) {
 		}
 		d.compare(k, e, alias)
 	}
+}
+
+// pair finds the known entries that entries name, by index; -1 for none. What
+// stands under its own name is not taken for another that has the name as an
+// alias, unless that is a copy. Entries that were renamed and nothing else come
+// last, but before those that changed: of two alike each keeps its own.
+func (d *differ) pair(entries []Entry) []int {
+	index := make([]int, len(entries))
+	own := make(map[int]*Entry)
+	for i := range entries {
+		e := &entries[i]
+		index[i] = d.find(e)
+		if k := index[i]; k >= 0 {
+			d.seen[k] = true
+			if d.known[k].ID == e.Entry {
+				own[k] = e
+			}
+		}
+	}
+	for i := range entries {
+		e := &entries[i]
+		k := index[i]
+		if k >= 0 && own[k] != nil && d.known[k].ID != e.Entry && own[k].Digest() != e.Digest() {
+			index[i] = -1
+		}
+	}
+	for i := range entries {
+		if index[i] >= 0 {
+			continue
+		}
+		if k := d.twin(&entries[i]); k >= 0 {
+			index[i], d.seen[k] = k, true
+		}
+	}
+	return index
+}
+
+// twin finds a known entry that the snapshot lacks and that says the same at
+// the same time as e.
+func (d *differ) twin(e *Entry) int {
+	digest := e.Digest()
+	for i, k := range d.known {
+		dated := !e.Published.IsZero()
+		if !d.seen[i] && k.Digest == digest && k.Dated == dated && (!dated || sameTime(k.When, e.Published)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // remember adds e to what is known, so that a page that holds it twice adds it
@@ -225,6 +270,16 @@ func (d *differ) compare(k Known, e Entry, alias bool) {
 	case k.Missed > 0:
 		d.changes = append(d.changes, Change{Kind: Missed, Entry: e})
 	}
+}
+
+// copied finds the entry further down, added just now, that e is a copy of; -1
+// for none.
+func (d *differ) copied(e *Entry) int {
+	i := d.find(e)
+	if i < d.before || d.known[i].ID != e.Entry && d.known[i].Digest != e.Digest() {
+		return -1
+	}
+	return i
 }
 
 func (d *differ) find(e *Entry) int {

@@ -99,6 +99,20 @@ func TestDiff(t *testing.T) {
 			[]string{"h2@10 Harbour bridge shut to all lorry traffic | Wind."}, nil, []string{"added h2"}},
 		{"same headline at another time", []string{"~h1@10 Tide update | High."}, nil,
 			[]string{"~h2@20 Tide update | Low.", "~h1@10 Tide update | High."}, nil, []string{"added h2"}},
+		{"an alias that became another's name", []string{"x=7@10 Goal | One nil."}, nil,
+			[]string{"7@12 Goal again | Two nil.", "x@10 Goal | One nil."}, nil, []string{"added 7"}},
+		{"an alias that became another's name, below it", []string{"x=7@10 Goal | One nil."}, nil,
+			[]string{"x@10 Goal | One nil.", "7@8 Kick-off | They play."}, nil, []string{"added 7"}},
+		{"pinned copy under an alias", []string{"x=7@10 Goal | One nil."}, nil,
+			[]string{"7@10 Goal | One nil.", "x@10 Goal | One nil."}, nil, nil},
+		{"pinned copy under an alias, both edited", []string{"x=7@10 Goal | One nil."}, nil,
+			[]string{"7@10 Goal | One nil, after review.", "x@10 Goal | One nil, after review."}, nil, []string{"edited x"}},
+		{"pinned copy under an alias, both new", nil, nil,
+			[]string{"y=x@10 Goal | One nil.", "x@10 Goal | One nil."}, nil, []string{"added x"}},
+		{"hash ids with one headline and minute", []string{"~h1@10 Goal | Ann scores."}, nil,
+			[]string{"~h3@10 Goal | Ann scores.", "~h2@10 Goal | Ben scores."}, nil, []string{"added h2", "aliased h1"}},
+		{"undated entry is no newer one", []string{"p@- Pinned | x", "b@-10 Second | x", "a@-20 First | x"}, nil,
+			[]string{"p@- Pinned | x", "a@-20 First | x"}, nil, nil},
 		{"undated, known", []string{"~h1@- Tide update | High."}, nil, []string{"~h1@- Tide update | High."}, nil, nil},
 		{"undated, body edited", []string{"~h1@- Tide update | High."}, nil, []string{"~h1@- Tide update | Higher."}, nil, []string{"edited h1"}},
 	}
@@ -251,5 +265,34 @@ func BenchmarkDiff(b *testing.B) {
 		if got := Diff(known, Snapshot{Entries: page}); len(got) != 1 {
 			b.Fatal(len(got))
 		}
+	}
+}
+
+func TestReviseAfterWithdrawal(t *testing.T) {
+	said := func(n string) Entry {
+		return Entry{Ref: Ref{"s", "a"}, Quotes: []Quote{{Text: n + " lorries are waiting", Speaker: "Una Marsh"}}}
+	}
+	first := said("Forty")
+	corrected := Revise(first, said("Fourteen"), noon)
+	back := Revise(Retract(corrected, noon), said("Fourteen"), noon)
+	if back.Status != Corrected || len(back.Was) != 1 || back.Withdrawn {
+		t.Errorf("corrected, withdrawn and back: status %q, was %v, withdrawn %v", back.Status, back.Was, back.Withdrawn)
+	}
+	fresh := Revise(Retract(first, noon), said("Forty"), noon)
+	if fresh.Status != Updated || len(fresh.Was) != 0 {
+		t.Errorf("withdrawn and back as it was: status %q, was %v", fresh.Status, fresh.Was)
+	}
+}
+
+func TestAliasesDoNotGrowForEver(t *testing.T) {
+	e := Entry{Ref: Ref{"s", "a"}}
+	for i := range 100 {
+		e = Alias(e, []EntryID{"a", EntryID(fmt.Sprint("x", i)), EntryID(fmt.Sprint("x", i/2))})
+	}
+	if len(e.Aliases) > maxAliases || !slices.Contains(e.Aliases, "x99") || slices.Contains(e.Aliases, "a") {
+		t.Errorf("%d aliases: %v", len(e.Aliases), e.Aliases)
+	}
+	if again := Alias(e, e.Aliases); !slices.Equal(again.Aliases, e.Aliases) {
+		t.Errorf("the same aliases again change them: %v", again.Aliases)
 	}
 }
