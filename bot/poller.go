@@ -432,9 +432,7 @@ func (p *poller) settleChange(ctx context.Context, l store.Lease, c news.Change)
 	case news.Retracted:
 		c.Entry = news.Retract(prev, now)
 	case news.Aliased:
-		aliases := append(prev.Aliases, c.Entry.Aliases...)
-		c.Entry = prev
-		c.Entry.Aliases = aliases
+		c.Entry = news.Alias(prev, c.Entry.Aliases)
 	default: // Edited, Reinstated
 		c.Entry = news.Revise(prev, c.Entry, now)
 	}
