@@ -246,14 +246,14 @@ func (w *world) follow(id news.SourceID, newest int, channels ...string) {
 	}
 }
 
-// run runs the bot while story is told, then stops it and returns Run's error.
-func (w *world) run(story func()) error {
+// open returns a bot over the ledger, which the test closes at its end.
+func (w *world) open() (*bot.Bot, store.Store) {
 	w.t.Helper()
 	st, err := bolt.Open(w.path, bolt.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer st.Close()
+	w.t.Cleanup(func() { st.Close() })
 	w.opts.Store = st
 	if w.wrap != nil {
 		w.opts.Store = w.wrap(st)
@@ -262,6 +262,14 @@ func (w *world) run(story func()) error {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return b, st
+}
+
+// run runs the bot while story is told, then stops it and returns Run's error.
+func (w *world) run(story func()) error {
+	w.t.Helper()
+	b, st := w.open()
+	defer st.Close()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -463,7 +471,9 @@ func TestGoneChannelWaitsAndResumes(t *testing.T) {
 			if n := w.logs.count("card not delivered"); n != 1 {
 				w.t.Errorf("%d log lines for one refusing channel", n)
 			}
+			w.room.mu.Lock()
 			gone = false
+			w.room.mu.Unlock()
 			pass(time.Hour)
 			w.want("a", "LIVE First", "LIVE Second")
 		})
@@ -689,5 +699,246 @@ func TestOnce(t *testing.T) {
 		if n := w.web.count("harbour"); n != 2 {
 			t.Errorf("read %d times in two runs", n)
 		}
+	})
+}
+
+// hanging is a Fetcher that never reads one source to its end.
+type hanging struct {
+	*web
+	id news.SourceID
+}
+
+func (h hanging) Fetch(ctx context.Context, src news.Source, cur news.Cursor) (news.Snapshot, error) {
+	if src.ID == h.id {
+		<-ctx.Done()
+		return news.Snapshot{}, ctx.Err()
+	}
+	return h.web.Fetch(ctx, src, cur)
+}
+
+// runAlone runs the bot, which nobody stops, for a while and returns Run's
+// error.
+func (w *world) runAlone(most time.Duration) error {
+	w.t.Helper()
+	b, _ := w.open()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	select {
+	case err := <-done:
+		cancel()
+		return err
+	case <-time.After(most):
+		w.t.Errorf("still running after %v", most)
+	}
+	cancel()
+	return <-done
+}
+
+func TestDiskFullWhileAnotherSourceIsSlow(t *testing.T) {
+	story(t, func(w *world) {
+		w.follow("slow", 1, "a")
+		w.opts.Fetcher = hanging{w.web, "slow"}
+		w.web.show("harbour", "e1 First")
+		w.wrap = func(s store.Store) store.Store { return &faulty{Store: s} }
+		if err := w.runAlone(10 * time.Second); !errors.Is(err, errDisk) {
+			w.t.Errorf("run: %v, want the disk's error", err)
+		}
+	})
+}
+
+// channelFault is a ledger that cannot settle what is sent to one channel.
+type channelFault struct {
+	store.Store
+	channel string
+}
+
+func (f channelFault) Settle(ctx context.Context, l store.Lane, d store.DeliveryID, r store.Receipt) error {
+	if l.Channel.ID == f.channel {
+		return errDisk
+	}
+	return f.Store.Settle(ctx, l, d, r)
+}
+
+// leisurely is a platform that takes a second for every card to a channel.
+type leisurely struct {
+	*platform
+	channel string
+}
+
+func (p leisurely) Send(ctx context.Context, post chat.Post) (chat.MessageID, error) {
+	if post.Channel.ID == p.channel {
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return "", &chat.SendError{Reason: chat.Unknown, Err: ctx.Err()}
+		}
+	}
+	return p.platform.Send(ctx, post)
+}
+
+func TestDiskFullInOneChannelStopsTheOthers(t *testing.T) {
+	for name, run := range map[string]func(w *world) error{
+		"run": func(w *world) error { return w.runAlone(time.Minute) },
+		"once": func(w *world) error {
+			b, _ := w.open()
+			_, err := b.Once(w.t.Context(), time.Minute)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, func(w *world) {
+				w.opts.Adapters = []chat.Adapter{leisurely{w.room, "b"}}
+				w.opts.Sources[0].Newest = 9
+				w.web.show("harbour", "e4 Fourth", "e3 Third", "e2 Second", "e1 First")
+				w.wrap = func(s store.Store) store.Store { return channelFault{s, "a"} }
+				if err := run(w); !errors.Is(err, errDisk) {
+					w.t.Errorf("%v, want the disk's error", err)
+				}
+				w.want("b", "LIVE First") // was under way
+			})
+		})
+	}
+}
+
+// lateFault is a ledger whose record fails a second after the gate opens.
+type lateFault struct {
+	store.Store
+	gate chan struct{}
+}
+
+func (f lateFault) Record(context.Context, store.Lease, store.Poll) (store.Recorded, error) {
+	<-f.gate
+	return store.Recorded{}, errDisk
+}
+
+func TestDiskFullWhileStopping(t *testing.T) {
+	story(t, func(w *world) {
+		gate := make(chan struct{})
+		w.web.show("harbour", "e1 First")
+		w.wrap = func(s store.Store) store.Store { return lateFault{s, gate} }
+		err := w.run(func() {
+			pass(time.Second)
+			time.AfterFunc(100*time.Millisecond, func() { close(gate) })
+		})
+		if !errors.Is(err, errDisk) {
+			w.t.Errorf("run: %v, want the disk's error", err)
+		}
+	})
+}
+
+func TestStoppedBeforeItBegins(t *testing.T) {
+	story(t, func(w *world) {
+		b, _ := w.open()
+		ctx, cancel := context.WithCancel(w.t.Context())
+		cancel()
+		if err := b.Run(ctx); err != nil {
+			w.t.Errorf("run: %v; being stopped is no error", err)
+		}
+	})
+}
+
+// What is under way when --once is interrupted ends by itself, as it does in a
+// long run: a platform that cannot find a message again would post it twice.
+func TestOnceInterrupted(t *testing.T) {
+	story(t, func(w *world) {
+		w.opts.Adapters = []chat.Adapter{leisurely{w.room, "a"}}
+		w.web.show("harbour", "e1 First")
+		b, st := w.open()
+		ctx, cancel := context.WithCancel(w.t.Context())
+		time.AfterFunc(500*time.Millisecond, cancel)
+		if _, err := b.Once(ctx, time.Minute); !errors.Is(err, context.Canceled) {
+			w.t.Errorf("once: %v", err)
+		}
+		left, err := st.Backlog(w.t.Context())
+		if err != nil || left.Due+left.Waiting > 0 {
+			w.t.Errorf("backlog %+v, %v; the card stands and has no receipt", left, err)
+		}
+	})
+}
+
+func TestRefusedTokenOutlastsARateLimit(t *testing.T) {
+	story(t, func(w *world) {
+		w.opts.Adapters = []chat.Adapter{leisurely{w.room, "b"}}
+		w.web.show("harbour", "e1 First")
+		refused := &chat.SendError{Reason: chat.Unauthorized, Err: errors.New("invalid_auth")}
+		w.room.checkErr = refused
+		w.room.failWith(func(_ string, ch chat.Channel) error {
+			if ch.ID == "b" { // was under way when the other was refused
+				return &chat.SendError{Reason: chat.RateLimited, Global: true, RetryAfter: time.Second, Err: errors.New("429")}
+			}
+			return refused
+		})
+		w.mustRun(func() {
+			pass(30 * time.Second)
+			if calls := w.room.calls(); len(calls) > 2 {
+				w.t.Errorf("%d requests with a refused token: %v", len(calls), calls)
+			}
+		})
+	})
+}
+
+func TestRateLimitOfNoStatedLength(t *testing.T) {
+	story(t, func(w *world) {
+		w.web.show("harbour", "e1 First")
+		w.opts.Subscriptions = w.opts.Subscriptions[:1]
+		w.room.failWith(func(string, chat.Channel) error {
+			return &chat.SendError{Reason: chat.RateLimited, Err: errors.New("429")}
+		})
+		w.mustRun(func() {
+			pass(10 * time.Second)
+			if n := len(w.room.calls()); n < 2 || n > 11 {
+				w.t.Errorf("%d requests in 10 s to a platform that says there are too many", n)
+			}
+		})
+	})
+}
+
+func TestRareSourceIsTriedAgainSoon(t *testing.T) {
+	for _, spec := range []string{"@every 168h", "0 8 * * 1"} {
+		t.Run(spec, func(t *testing.T) {
+			story(t, func(w *world) {
+				w.opts.Sources[0].Schedule = spec
+				w.mustRun(func() { // the page is not there
+					pass(3 * time.Hour)
+					if n := w.web.count("harbour"); n < 4 {
+						w.t.Errorf("read %d times in 3 h; a fault should not last as long as the interval", n)
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestScheduleThatNeverComes(t *testing.T) {
+	if err := bot.CheckSchedule("0 0 30 2 *"); err == nil {
+		t.Error("30 February is no day")
+	}
+	if err := bot.CheckSchedule("0 0 29 2 *"); err != nil {
+		t.Errorf("29 February: %v", err)
+	}
+}
+
+// A page that names its entries anew at every reading is read for days: what
+// is kept of it does not grow with them.
+func TestIdsThatChangeAtEveryReading(t *testing.T) {
+	story(t, func(w *world) {
+		n := 0
+		published := time.Now().Add(-time.Hour)
+		w.web.set("harbour", func() (news.Snapshot, error) {
+			n++
+			id := news.EntryID(fmt.Sprintf("session-%d", n))
+			return news.Snapshot{Title: "Harbour", Format: "test", Entries: []news.Entry{{
+				Ref: news.Ref{Entry: id}, IDKind: news.IDExplicit, Headline: "Bridge shut", Body: "Nobody crosses.", Published: published,
+			}}}, nil
+		})
+		w.mustRun(func() {
+			pass(20 * time.Minute)
+			w.want("a", "LIVE Bridge shut")
+			e, err := w.opts.Store.Entry(w.t.Context(), news.Ref{Source: "harbour", Entry: news.EntryID(fmt.Sprintf("session-%d", n))})
+			if err != nil || len(e.Aliases) > 40 {
+				w.t.Errorf("after %d readings %d aliases, %v", n, len(e.Aliases), err)
+			}
+		})
 	})
 }
