@@ -100,6 +100,9 @@ func (e *env) eachText(in io.Reader, do func(id json.RawMessage, text string) er
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if err != nil && !errors.Is(err, errLongLine) {
+			return err // there is no next line
+		}
 		if err == nil && len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
@@ -152,8 +155,8 @@ func printPoints(w io.Writer, indent string, points []quote.Point) {
 
 var errLongLine = fmt.Errorf("longer than %d MiB", maxLine>>20)
 
-// readLine returns the next line, io.EOF after the last, or errLongLine with
-// the line skipped.
+// readLine returns the next line, io.EOF after the last, errLongLine with the
+// line skipped, or the reader's error.
 func readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
