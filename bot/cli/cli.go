@@ -90,7 +90,33 @@ See it work, with no account and no token:
 		newRun(e), newRead(e), newQuotes(e), newCheck(e),
 		newManifest(e), newInvite(e), newVersion(e),
 	)
+	strictly(root)
 	return root
+}
+
+// strictly makes cobra's own commands refuse what they do not know, which they
+// would answer with their help and status 0.
+func strictly(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = aCommand
+		case "completion":
+			c.Args = noArgs
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}
+
+// aCommand allows the name of a command only.
+func aCommand(cmd *cobra.Command, args []string) error {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	return noArgs(found, rest)
 }
 
 // noArgs refuses arguments as a usage error; for the root they are a command

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,9 +43,14 @@ The application's ID comes from --app or from the token in DISCORD_BOT_TOKEN.`,
 
 var errNoApp = errors.New("which application? Give --app with its ID, or set DISCORD_BOT_TOKEN")
 
+var errNoNumber = errors.New("--app takes the application's ID, a number, from its General Information page")
+
 // appID finds the application's ID: as given, as Discord says, or, without a
 // network, as the token has it.
 func (e *env) appID(ctx context.Context, given string) (string, error) {
+	if strings.ContainsFunc(given, func(r rune) bool { return r < '0' || r > '9' }) {
+		return "", usageError{errNoNumber}
+	}
 	if given != "" {
 		return given, nil
 	}
