@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,9 +41,9 @@ func (p *crashPage) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var updates []map[string]string
-	for i := len(p.entries) - 1; i >= 0; i-- {
+	for i, headline := range slices.Backward(p.entries) {
 		updates = append(updates, map[string]string{
-			"@type": "BlogPosting", "@id": fmt.Sprintf("#quay-%d-%x", i, i*7919+4093), "headline": p.entries[i],
+			"@type": "BlogPosting", "@id": fmt.Sprintf("#quay-%d-%x", i, i*7919+4093), "headline": headline,
 			"articleBody":   "The harbour office says more will follow.",
 			"datePublished": p.start.Add(time.Duration(i) * time.Second).Format(time.RFC3339),
 		})

@@ -43,8 +43,8 @@ func eventually(want func() error) error {
 
 type slackKey struct{}
 
-// cmdSlack: slack start FILE... | await PATTERN | posts N | limit N PERIOD |
-// kick | invite | ask FILE COMMAND [TEXT]
+// cmdSlack is "slack start FILE...", "await PATTERN", "posts N", "limit N
+// PERIOD", "kick", "invite", "ask FILE COMMAND [TEXT]".
 func cmdSlack(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("slack what?")
@@ -101,8 +101,8 @@ func slackSees(s *slacktest.Server, channel string) string {
 
 type discordKey struct{}
 
-// cmdDiscord: discord start FILE... | await PATTERN | posts N |
-// ask FILE COMMAND [OPTION=VALUE...]
+// cmdDiscord is "discord start FILE...", "await PATTERN", "posts N", "ask FILE
+// COMMAND [OPTION=VALUE...]".
 func cmdDiscord(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("discord what?")

@@ -64,7 +64,7 @@ func (b *Bot) Handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) 
 	}
 	q, err := parseQuery(cmd, time.Now())
 	if err != nil {
-		return chat.Reply{Text: err.Error()}, nil
+		return chat.Reply{Text: err.Error()}, nil //nolint:nilerr // the answer says what was wrong
 	}
 	for _, c := range commands() {
 		if c.Name != q.command {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -113,7 +114,7 @@ func checkFile(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 		if ours, ok := strings.CutPrefix(to, module); ok {
-			if !everywhere[room] && !contains(allowed, ours) {
+			if !everywhere[room] && !slices.Contains(allowed, ours) {
 				t.Errorf("%s: %q may not import %q", name, room, ours)
 			}
 			continue
@@ -130,7 +131,7 @@ func checkThirdParty(t *testing.T, name, room, to string) {
 	}
 	for mod, in := range rooms {
 		if to == mod || strings.HasPrefix(to, mod+"/") {
-			if !contains(in, room) {
+			if !slices.Contains(in, room) {
 				t.Errorf("%s: %s lives in %v, not in %q", name, to, in, room)
 			}
 			return
@@ -140,13 +141,4 @@ func checkThirdParty(t *testing.T, name, room, to string) {
 		return // packages for tests use test libraries
 	}
 	t.Errorf("%s: %s has no room: name one in bot/imports_test.go", name, to)
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }

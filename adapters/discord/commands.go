@@ -115,7 +115,7 @@ func (a *Adapter) register(ctx context.Context, cmds []chat.CommandSpec) error {
 			return nil //nolint:nilerr // logged: cards go on without commands
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // being stopped is no error
 		}
 		pause := retry
 		if se := (*chat.SendError)(nil); errors.As(err, &se) {
