@@ -45,6 +45,9 @@ func CardOf(src news.Source, e news.Entry) chat.Card {
 	if len(c.Quotes) == 0 || c.Headline == "" {
 		c.Text = lead(withoutByline(e.Body), leadRunes)
 	}
+	if c.Headline == "" && len(c.Quotes) == 0 && c.Text == "" {
+		c.Text = lead(e.Body, leadRunes) // an announcement is more than nothing
+	}
 	c.Image = imageOf(&e)
 	return c
 }
@@ -109,33 +112,90 @@ func withoutByline(body string) string {
 }
 
 // lead returns the beginning of a text: whole paragraphs, then whole
-// sentences, then words, as fit in max runes. What is cut is said with "…".
+// sentences, then words, as fit in max runes. What is cut is said with "…". In
+// scripts that put no blanks between words it ends where a sign does.
 func lead(body string, max int) string {
 	body = strings.TrimSpace(body)
-	if utf8.RuneCountInString(body) <= max {
+	cut := afterRunes(body, max)
+	if cut == len(body) {
 		return body
 	}
-	cut := len(string([]rune(body)[:max]))
 	if i := strings.LastIndex(body[:cut], "\n\n"); i > cut/2 {
 		return body[:i] + " …"
 	}
 	if i := lastSentence(body[:cut]); i > cut/2 {
 		return body[:i] + " …"
 	}
-	if i := strings.LastIndexFunc(body[:cut], unicode.IsSpace); i > 0 {
+	i := strings.LastIndexFunc(body[:cut], unicode.IsSpace)
+	if i > cut/2 || i > 0 && strings.Contains(body[i:cut], "://") {
 		return strings.TrimRightFunc(body[:i], unicode.IsSpace) + " …"
 	}
-	return body[:cut] + "…"
+	return body[:wholeSigns(body, cut)] + "…"
+}
+
+// afterRunes returns where the first n runes of s end.
+func afterRunes(s string, n int) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(s)
 }
 
 // lastSentence returns the end of the last whole sentence in s, or -1.
 func lastSentence(s string) int {
-	for i := len(s) - 2; i > 0; i-- {
-		if (s[i] == '.' || s[i] == '!' || s[i] == '?') && s[i+1] == ' ' {
-			return i + 1
+	for i := len(s); i > 0; {
+		r, size := utf8.DecodeLastRuneInString(s[:i])
+		switch r {
+		case '。', '！', '？':
+			return i
+		case '.', '!', '?', '۔', '؟', '।':
+			if strings.HasPrefix(s[i:], " ") {
+				return i
+			}
 		}
+		i -= size
 	}
 	return -1
+}
+
+// wholeSigns returns the last place at or before cut where no sign is cut in
+// two: an accented letter, an emoji of several, a flag. The adapters, which cut
+// to the platform's limits, know all of Unicode's rules; for a lead these do.
+func wholeSigns(s string, cut int) int {
+	for at := cut; at > 0; {
+		next, _ := utf8.DecodeRuneInString(s[at:])
+		prev, size := utf8.DecodeLastRuneInString(s[:at])
+		if !joins(prev, next) && (!isFlag(next) || flagsBefore(s[:at])%2 == 0) {
+			return at
+		}
+		at -= size
+	}
+	return cut
+}
+
+// joins reports whether next belongs to the same sign as prev.
+func joins(prev, next rune) bool {
+	const joiner = '\u200d'
+	return unicode.Is(unicode.M, next) || next == joiner || prev == joiner ||
+		next >= 0x1F3FB && next <= 0x1F3FF // skin tones
+}
+
+// isFlag reports whether r is one of the letters that make flags, in pairs.
+func isFlag(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
+
+func flagsBefore(s string) (n int) {
+	for len(s) > 0 {
+		r, size := utf8.DecodeLastRuneInString(s)
+		if !isFlag(r) {
+			return n
+		}
+		n++
+		s = s[:len(s)-size]
+	}
+	return n
 }
 
 // digest returns a hash of a card: two cards with the same one look the same.
