@@ -233,3 +233,43 @@ func FuzzHandle(f *testing.F) {
 		}
 	})
 }
+
+// A question whose words do not fit into a button says how to see the rest.
+func TestPagesOfALongQuestion(t *testing.T) {
+	b := asked(t)
+	r := text(t, b, "/quotes we measured a tide of metres at the old pier this morning")
+	if len(r.Items) != 5 {
+		t.Fatalf("%d items: %s", len(r.Items), r.Text)
+	}
+	for _, btn := range r.Buttons {
+		if strings.HasPrefix(btn.Label, "Older") {
+			return // it fits after all
+		}
+	}
+	if !strings.Contains(r.Note, "fewer words") {
+		t.Errorf("there is more, and neither a button nor a word about it: %q, %v", r.Note, r.Buttons)
+	}
+}
+
+func TestHostileButtons(t *testing.T) {
+	b := asked(t)
+	for _, action := range []string{
+		"1.latest.0.5.0.1y2p0ij32e8e7.1.",               // as of the end of time
+		"1.latest.0.5.0.-1y2p0ij32e8e8.-1y2p0ij32e8e8.", // and of its beginning
+		"1.summary.0.5.0.1y2p0ij32e8e7.1y2p0ij32e8e7.",
+		"1.quotes.1.-5.-9223372036854775808.0.0.",
+		"1.quotes.0.99999999999999999999.0.0.0.",
+		"1.latest.0.5.9223372036854775807.zzzzzz.1.aGFyYm91cg",
+		"1.@everyone <!channel>.0.5.0.zzzzzz.1.",
+		"1.latest.0.5.0.zzzzzz.1.4oCu4oCu4oCuPCFjaGFubmVsPg", // bidi and a mention
+		strings.Repeat(".", 7), "", "1", strings.Repeat("1.", 4000),
+	} {
+		r := ask(t, b, chat.Command{Kind: chat.Press, Action: action})
+		if r.Text == "" && len(r.Items) == 0 {
+			t.Errorf("%q: no answer", action)
+		}
+		if len(r.Items) > 10 || len(r.Buttons) > 5 || len(r.Text) > 2000 {
+			t.Errorf("%q: %d items, %d buttons, %d bytes", action, len(r.Items), len(r.Buttons), len(r.Text))
+		}
+	}
+}

@@ -184,6 +184,9 @@ func (q query) page(r *chat.Reply, n int, more bool) {
 	if more && q.offset+q.count <= maxOffset {
 		next := q
 		next.offset += q.count
+		if next.action() == "" {
+			r.Note += "; ask with fewer words to turn the page"
+		}
 		r.Buttons = appendButton(r.Buttons, "Older ▶", next)
 	}
 	r.Buttons = append(r.Buttons, q.shareButton()...)
