@@ -55,8 +55,7 @@ func Main(args []string, s Streams, lookup func(string) (string, bool)) int {
 	if !errors.Is(err, errReported) {
 		fmt.Fprintf(s.Err, "pullquote: %v\n", err)
 	}
-	var ue usageError
-	if errors.As(err, &ue) {
+	if _, ok := errors.AsType[usageError](err); ok {
 		return 2
 	}
 	return 1

@@ -94,7 +94,7 @@ func (e *env) document(ctx context.Context, what string, f readFlags) (parse.Doc
 	if isURL(what) {
 		return fetchDocument(ctx, what, f)
 	}
-	var in io.Reader = e.In
+	in := e.In
 	if what != "-" {
 		file, err := os.Open(what)
 		if err != nil {

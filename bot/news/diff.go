@@ -162,8 +162,7 @@ type differ struct {
 func (d *differ) match(entries []Entry) {
 	index := d.pair(entries)
 	taken := make(map[int]bool, len(entries)) // a pinned copy says nothing new
-	for i := len(entries) - 1; i >= 0; i-- {
-		e := entries[i]
+	for i, e := range slices.Backward(entries) {
 		at, alias := index[i], false
 		if at < 0 {
 			at = d.copied(&e)
