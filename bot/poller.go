@@ -210,8 +210,7 @@ func (p *poller) rest(ctx context.Context, l store.Lease, snap news.Snapshot, er
 		r.Cursor, r.Problem = l.Cursor, err.Error()
 		interval := p.schedules[l.Source.ID].interval(now)
 		wait := retryDelay(l.Failures+1, min(interval, maxRetry), maxRetry)
-		var re *news.ReadError
-		if errors.As(err, &re) {
+		if re, ok := errors.AsType[*news.ReadError](err); ok {
 			wait = max(wait, re.RetryAfter)
 			if re.Gone {
 				wait = max(wait, maxRetry)
