@@ -268,7 +268,7 @@ func (d *dispatcher) probe(ctx context.Context, a chat.Adapter) laneResult {
 	r := laneResult{adapter: a.Name(), probe: true}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
-	err := a.Check(ctx, chat.Channel{Adapter: a.Name()})
+	err := d.check(ctx, a)
 	if err == nil {
 		if err := d.store.Resume(ctx, a.Name()); fatal(err) {
 			r.err = fmt.Errorf("resume %s: %w", a.Name(), err)
@@ -281,6 +281,12 @@ func (d *dispatcher) probe(ctx context.Context, a chat.Adapter) laneResult {
 	}
 	r.refused = se
 	return r
+}
+
+func (d *dispatcher) check(ctx context.Context, a chat.Adapter) (err error) {
+	ch := chat.Channel{Adapter: a.Name()}
+	defer recovered(d.log, ch, &err)
+	return a.Check(ctx, ch)
 }
 
 // serve works off one lane until nothing in it is due, it is put off, or ctx
