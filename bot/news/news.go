@@ -159,6 +159,10 @@ type Cursor struct {
 	Body         string    `json:",omitempty"` // hex SHA-256 of the decoded body
 	Format       string    `json:",omitempty"` // the format that read it last
 	Read         time.Time `json:",omitzero"`  // when it was last read successfully
+	// Begun is when the source was last read at an earlier address or as
+	// another format: what was published before may never have stood on this
+	// page. Zero if it was always read so.
+	Begun time.Time `json:",omitzero"`
 }
 
 // A Snapshot is one reading of a source.
