@@ -183,6 +183,10 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 		p.release(ctx, l, store.Rest{Cursor: l.Cursor, Next: time.Now(), Problem: l.Problem})
 		return
 	}
+	snap.Cursor.Begun = l.Cursor.Begun
+	if moved(l) {
+		snap.Cursor.Begun = l.Cursor.Read
+	}
 	if err == nil && snap.Discovery {
 		err = errDiscovery
 	}
@@ -197,6 +201,13 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 		}
 		p.log.Warn("reading not recorded", "source", l.Source.ID, "error", err)
 	}
+}
+
+// moved reports whether the source is read for the first time at its present
+// address or as its present format: the ledger then keeps of its cursor when it
+// was read and not how.
+func moved(l store.Lease) bool {
+	return !l.FirstSight && l.Cursor.Format == "" && !l.Cursor.Read.IsZero()
 }
 
 // errDiscovery refuses a list of addresses as a source of news.
@@ -308,6 +319,7 @@ func (p *poller) changes(ctx context.Context, l store.Lease, snap news.Snapshot)
 			return nil, err
 		}
 	}
+	snap.Since = latest(snap.Since, snap.Cursor.Begun)
 	diff := news.Diff(known, snap)
 	fillQuotes(diff, snap)
 	changes := diff[:0]
@@ -439,7 +451,8 @@ func (p *poller) settleChange(ctx context.Context, l store.Lease, c news.Change)
 }
 
 // quieten marks what is not news: at first sight all but the newest few; later
-// what turns up long after its time.
+// what turns up long after its time; on another page than before what stood
+// there while the earlier one was read.
 func quieten(changes []news.Change, l store.Lease) {
 	loud := l.Source.Newest
 	maxAge := l.Source.MaxAge
@@ -454,6 +467,10 @@ func quieten(changes []news.Change, l store.Lease) {
 		if l.FirstSight {
 			c.Quiet = loud <= 0
 			loud--
+			continue
+		}
+		if moved(l) {
+			c.Quiet = c.Entry.Published.Before(l.Cursor.Read)
 			continue
 		}
 		c.Quiet = !c.Entry.Published.IsZero() && !l.Cursor.Read.IsZero() &&
