@@ -43,7 +43,7 @@ func (w *web) Fetch(_ context.Context, src news.Source, cur news.Cursor) (news.S
 		return news.Snapshot{}, &news.ReadError{Err: errors.New("no such page")}
 	}
 	snap, err := page()
-	snap.Cursor.Read = time.Now()
+	snap.Cursor.Read, snap.Cursor.Format = time.Now(), snap.Format
 	return snap, err
 }
 
@@ -942,3 +942,45 @@ func TestIdsThatChangeAtEveryReading(t *testing.T) {
 		})
 	})
 }
+
+// A source that is read at another address, as a live page of the next day, is
+// no reason to post all of it; what is new since the last reading is.
+func TestAnotherAddress(t *testing.T) {
+	story(t, func(w *world) {
+		w.web.show("harbour", "e1 First")
+		w.mustRun(func() { w.want("a", "LIVE First") })
+		w.opts.Sources[0].URL = "https://news.example/tuesday"
+		pass(time.Hour)
+		now := time.Now()
+		w.web.set("harbour", func() (news.Snapshot, error) {
+			snap := news.Snapshot{Title: "Tuesday", Format: "test"}
+			for i, age := range []time.Duration{10 * time.Minute, 2 * time.Hour, 3 * time.Hour} {
+				snap.Entries = append(snap.Entries, news.Entry{
+					Ref: news.Ref{Entry: news.EntryID(fmt.Sprint("t", i))}, IDKind: news.IDExplicit,
+					Headline: fmt.Sprint("Tuesday ", age), Published: now.Add(-age),
+				})
+			}
+			return snap, nil
+		})
+		w.mustRun(func() {
+			pass(time.Minute)
+			w.want("a", "LIVE First", "LIVE Tuesday 10m0s")
+		})
+	})
+}
+
+func TestPanicInAProbe(t *testing.T) {
+	story(t, func(w *world) {
+		w.opts.Adapters = []chat.Adapter{brittle{w.room}}
+		w.web.show("harbour", "e1 First")
+		w.room.failWith(func(string, chat.Channel) error {
+			return &chat.SendError{Reason: chat.Unauthorized, Err: errors.New("invalid_auth")}
+		})
+		w.mustRun(func() { pass(time.Hour) })
+	})
+}
+
+// brittle is a platform whose check panics.
+type brittle struct{ *platform }
+
+func (brittle) Check(context.Context, chat.Channel) error { panic("an odd answer") }
