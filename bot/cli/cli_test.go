@@ -261,3 +261,24 @@ sources:
 		t.Errorf("a dry run left a ledger behind: %v", err)
 	}
 }
+
+// An interrupt ends a run well; --once has then not done what it was asked.
+func TestInterruptedEarly(t *testing.T) {
+	path := write(t, "config.yaml", `
+store: `+filepath.Join(t.TempDir(), "pullquote.db")+`
+adapters: [{name: console, platform: console}]
+sources: [{name: harbour, url: "demo:harbour-bridge", to: [console:terminal]}]
+`)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	e := &env{
+		Streams: Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard},
+		lookup:  func(string) (string, bool) { return "", false },
+	}
+	if err := e.run(ctx, runFlags{config: path}); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if err := e.run(ctx, runFlags{config: path, once: true}); err == nil || strings.Contains(err.Error(), "context") {
+		t.Errorf("run --once: %v; want what happened, in words", err)
+	}
+}

@@ -81,8 +81,17 @@ func (e *env) run(ctx context.Context, f runFlags) error {
 		return err
 	}
 	err = e.follow(ctx, c, st, adapters, log, f)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil
+		if f.once {
+			err = errInterrupted
+		}
+	}
 	return errors.Join(err, st.Close())
 }
+
+// errInterrupted says that --once did not do all it was asked.
+var errInterrupted = errors.New("interrupted: the next run reads and delivers what is left")
 
 func openStore(path string) (*bolt.Store, error) {
 	st, err := bolt.Open(path, bolt.Options{})
