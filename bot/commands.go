@@ -172,8 +172,11 @@ func (b *Bot) summary(ctx context.Context, q query) (chat.Reply, error) {
 		return chat.Reply{}, err
 	}
 	if len(entries) == 0 {
-		return chat.Reply{Text: fmt.Sprintf("Nothing was published%s in the last %s. Try a longer period, such as /summary %s.",
-			nameOf(src), spoken(q.period), longer(q.period))}, nil
+		text := fmt.Sprintf("Nothing was published%s in the last %s.", nameOf(src), spoken(q.period))
+		if more := longer(q.period); more != "" {
+			text += " Try a longer period, such as /summary " + more + "."
+		}
+		return chat.Reply{Text: text}, nil
 	}
 	names, err := b.names(ctx)
 	if err != nil {

@@ -216,12 +216,17 @@ func spoken(d time.Duration) string {
 	}
 }
 
-// longer suggests a longer period than d.
+// longer suggests a longer period than d, "" if there is none.
 func longer(d time.Duration) string {
-	if d < 24*time.Hour {
+	switch {
+	case d < 24*time.Hour:
 		return "24h"
+	case d < 7*24*time.Hour:
+		return "7d"
+	case d < maxPeriod:
+		return "31d"
 	}
-	return "7d"
+	return ""
 }
 
 func plural(n int, noun string, more bool) string {

@@ -126,3 +126,14 @@ func TestLead(t *testing.T) {
 		}
 	}
 }
+
+func TestLongerIsLonger(t *testing.T) {
+	for _, d := range []time.Duration{time.Minute, defaultPeriod, 7 * 24 * time.Hour, maxPeriod - time.Hour} {
+		if got, ok := parsePeriod(longer(d), now); !ok || got <= d {
+			t.Errorf("%v: try %q", d, longer(d))
+		}
+	}
+	if got := longer(maxPeriod); got != "" {
+		t.Errorf("nothing is longer than %v, try %q", maxPeriod, got)
+	}
+}
