@@ -984,3 +984,30 @@ func TestPanicInAProbe(t *testing.T) {
 type brittle struct{ *platform }
 
 func (brittle) Check(context.Context, chat.Channel) error { panic("an odd answer") }
+
+// oddly is a ledger that holds an entry no card can be made of.
+type oddly struct{ store.Store }
+
+func (o oddly) Begin(ctx context.Context, l store.Lane) (store.Work, bool, error) {
+	w, ok, err := o.Store.Begin(ctx, l)
+	if w.Entry.Headline == "Odd" {
+		w.Entry.Published = time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC) // JSON knows no such year
+	}
+	return w, ok, err
+}
+
+func TestEntryThatMakesNoCard(t *testing.T) {
+	story(t, func(w *world) {
+		w.opts.Sources[0].Newest = 3
+		w.web.show("harbour", "e3 Third", "e2 Odd", "e1 First")
+		w.wrap = func(s store.Store) store.Store { return oddly{s} }
+		w.mustRun(func() {
+			pass(time.Minute)
+			w.want("a", "LIVE First", "LIVE Third")
+			kept, err := w.opts.Store.Abandoned(w.t.Context(), 10)
+			if err != nil || len(kept) != 2 || kept[0].LastError == "" {
+				w.t.Errorf("abandoned: %+v, %v", kept, err)
+			}
+		})
+	})
+}

@@ -332,9 +332,12 @@ func (d *dispatcher) ledgerError(l store.Lane, doing string, err error) error {
 // deliver makes one card stand in its channel and files the receipt. again
 // reports whether the lane can go on at once.
 func (d *dispatcher) deliver(sendCtx, saveCtx context.Context, l store.Lane, w store.Work, r *laneResult) (again bool, err error) {
-	card := CardOf(w.Source, w.Entry)
+	card, sum, err := d.compose(w)
+	if err != nil {
+		return true, d.store.Abandon(saveCtx, l, w.Delivery.ID, err.Error())
+	}
 	rec := store.Receipt{
-		Channel: l.Channel, Entry: w.Delivery.Entry, Revision: w.Entry.Revision, Digest: digest(card),
+		Channel: l.Channel, Entry: w.Delivery.Entry, Revision: w.Entry.Revision, Digest: sum,
 	}
 	if w.Receipt != nil {
 		rec.Message, rec.Sent, rec.Edited = w.Receipt.Message, w.Receipt.Sent, w.Receipt.Edited
@@ -360,6 +363,19 @@ func (d *dispatcher) deliver(sendCtx, saveCtx context.Context, l store.Lane, w s
 		return true, d.store.Settle(saveCtx, l, w.Delivery.ID, rec)
 	}
 	return d.trouble(sendCtx, saveCtx, l, w, rec, err, r)
+}
+
+// compose returns the entry's card and its digest. An entry of a kind that
+// nobody thought of stops neither its channel nor the bot.
+func (d *dispatcher) compose(w store.Work) (card chat.Card, sum [32]byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.log.Error("card not composed", "entry", w.Entry.String(), "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic while composing the card: %v", p)
+		}
+	}()
+	card = CardOf(w.Source, w.Entry)
+	return card, digest(card), nil
 }
 
 // nothingToShow reports whether the entry was withdrawn before anybody in the
