@@ -136,7 +136,7 @@ func (c *Client) Fetch(ctx context.Context, src news.Source, cur news.Cursor) (n
 	if next.Body == cur.Body {
 		return news.Snapshot{Unchanged: true, Cursor: next, Wait: wait}, nil
 	}
-	snap, err := c.parse(parse.Document{
+	snap, err := c.parse(ctx, parse.Document{
 		URL: x.url.String(), ContentType: x.resp.Header.Get("Content-Type"),
 		Body: buf.Bytes(), Format: src.Format, Now: now,
 	})
@@ -170,8 +170,12 @@ type Document struct {
 }
 
 // parse parses doc when it is its turn.
-func (c *Client) parse(doc parse.Document) (news.Snapshot, error) {
-	c.parsing <- struct{}{}
+func (c *Client) parse(ctx context.Context, doc parse.Document) (news.Snapshot, error) {
+	select {
+	case c.parsing <- struct{}{}:
+	case <-ctx.Done():
+		return news.Snapshot{}, ctx.Err()
+	}
 	defer func() { <-c.parsing }()
 	return parse.Parse(doc)
 }

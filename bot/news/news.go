@@ -115,7 +115,7 @@ const (
 // A Confidence says how sure the attribution of a quote is.
 type Confidence string
 
-// The confidences, best first. Only a high one is shown as a bare name.
+// The confidences, best first. A card names no speaker on a low one.
 const (
 	High   Confidence = "high"
 	Medium Confidence = "medium"
