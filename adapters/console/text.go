@@ -6,32 +6,13 @@ import (
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
 	"golang.org/x/text/width"
+
+	"github.com/pullquote/pullquote/bot/chat"
 )
 
-// clean drops what a terminal would act on instead of showing it: controls,
-// escapes, the characters that change direction (Unicode Bidi_Control), and
-// those of no width but for the joiners that some scripts need. Line breaks of
-// every kind become new lines.
-func clean(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\r\n", "\n")
-	return strings.Map(func(r rune) rune {
-		if r >= ' ' && r < 0x7F {
-			return r
-		}
-		switch r {
-		case '\n', '\r', '\v', '\f', 0x85, 0x2028, 0x2029:
-			return '\n'
-		case '\t':
-			return ' '
-		case 0x200B, 0x2060, 0xFEFF, 0xAD, unicode.ReplacementChar:
-			return -1
-		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r >= 0xFFF9 && r <= 0xFFFB {
-			return -1
-		}
-		return r
-	}, s)
-}
+// clean drops what a terminal would act on instead of showing it, and bytes that
+// are no text.
+func clean(s string) string { return strings.ReplaceAll(chat.Clean(s), "\uFFFD", "") }
 
 // oneLine cleans s, folds its white space and cuts it.
 func oneLine(s string, limit int) string {

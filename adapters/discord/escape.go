@@ -9,6 +9,8 @@ import (
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
 	"golang.org/x/net/idna"
+
+	"github.com/pullquote/pullquote/bot/chat"
 )
 
 // ellipsis marks every cut, so that nobody takes a part for the whole.
@@ -17,64 +19,18 @@ const ellipsis = "…"
 // maxURL is Discord's limit on the URLs of an embed (the published schema).
 const maxURL = 2048
 
-// clean returns s without what could disturb its surroundings unseen: control
-// characters, bidi overrides, zero-width characters other than the joiners,
-// invalid UTF-8. Line breaks of every kind become "\n", at most two in a row;
-// white space around the text goes, and a text in which nothing is to be seen.
+// clean returns s without what could disturb its surroundings unseen, nor white
+// space around it, and "" for a text in which nothing is to be seen: Discord
+// refuses what only looks empty.
 func clean(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
-	var b strings.Builder
-	b.Grow(len(s))
-	breaks, flag := 0, false
-	for _, r := range s {
-		r, flag = harmless(r, flag)
-		if r < 0 {
-			continue
-		}
-		if r != '\n' {
-			if !unicode.IsSpace(r) {
-				breaks = 0
-			}
-			b.WriteRune(r)
-			continue
-		}
-		if breaks++; breaks <= 2 {
-			b.WriteRune(r)
-		}
+	s = strings.TrimSpace(chat.Clean(s))
+	if !strings.ContainsFunc(s, visible) {
+		return ""
 	}
-	out := strings.TrimSpace(b.String())
-	if !strings.ContainsFunc(out, visible) {
-		return "" // Discord refuses what only looks empty
-	}
-	return out
+	return s
 }
 
 func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
-
-// harmless returns what stands for r, -1 for nothing. Tag characters count
-// only within a flag such as England's, which begins with a black flag; flag
-// reports whether r follows one.
-func harmless(r rune, flag bool) (rune, bool) {
-	switch {
-	case r >= 0xE0020 && r <= 0xE007F:
-		if flag {
-			return r, true
-		}
-		return -1, false
-	case r == 0x1F3F4:
-		return r, true
-	case r == '\n', r == '\r', r == '\v', r == '\f', r == 0x85, r == 0x2028, r == 0x2029:
-		return '\n', false
-	case r == '\t':
-		return ' ', false
-	case r < 0x20, r >= 0x7F && r <= 0x9F,
-		r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x206F, // bidi
-		r == 0xAD, r == 0x180E, r == 0x200B, r >= 0x2060 && r <= 0x2064, r == 0xFEFF, // zero width
-		r >= 0xFFF9 && r <= 0xFFFB, r >= 0xE0000 && r <= 0xE001F:
-		return -1, false
-	}
-	return r, false
-}
 
 // inline returns s cleaned and on one line.
 func inline(s string) string {

@@ -196,7 +196,7 @@ func FuzzEscape(f *testing.F) {
 			t.Fatalf("cleaning twice differs: %q, %q", c, again)
 		}
 		for _, r := range c {
-			if r != '\n' && hidden(r) {
+			if r != '\n' && chat.Hidden(r) {
 				t.Fatalf("%U survived cleaning", r)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
+
+	"github.com/pullquote/pullquote/bot/chat"
 )
 
 // ellipsis marks every cut, so that nobody takes a part for the whole.
@@ -16,56 +18,9 @@ const ellipsis = "…"
 // maxURL is Slack's limit on the addresses of links and pictures.
 const maxURL = 3000
 
-// clean returns s without what could disturb its surroundings unseen: control
-// characters, bidi overrides and isolates, zero-width characters other than
-// the joiners that some scripts need, invalid UTF-8. Line breaks of every kind
-// become "\n", at most two in a row; white space around the text goes.
-func clean(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
-	var b strings.Builder
-	b.Grow(len(s))
-	breaks, flag := 0, false
-	for _, r := range s {
-		inFlag := flag && isTag(r)
-		flag = r == 0x1F3F4 || inFlag
-		switch {
-		case isBreak(r):
-			if breaks++; breaks <= 2 {
-				b.WriteByte('\n')
-			}
-			continue
-		case r == '\t':
-			r = ' '
-		case hidden(r) || isTag(r) && !inFlag:
-			continue
-		}
-		if !unicode.IsSpace(r) {
-			breaks = 0
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
-}
-
-func isBreak(r rune) bool {
-	return r == '\n' || r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029
-}
-
-// isTag reports whether r is a tag character. Flags such as Scotland's are a
-// black flag with tags; elsewhere tags hide text.
-func isTag(r rune) bool { return r >= 0xE0020 && r <= 0xE007F }
-
-// hidden reports whether r shows nothing and changes how others are shown.
-func hidden(r rune) bool {
-	switch {
-	case r < 0x20, r >= 0x7F && r <= 0x9F,
-		r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x206F, // bidi
-		r == 0xAD, r == 0x180E, r == 0x200B, r >= 0x2060 && r <= 0x2064, r == 0xFEFF, // zero width
-		r >= 0xFFF9 && r <= 0xFFFB, r >= 0xE0000 && r <= 0xE001F:
-		return true
-	}
-	return false
-}
+// clean returns s without what could disturb its surroundings unseen, nor white
+// space around it.
+func clean(s string) string { return strings.TrimSpace(chat.Clean(s)) }
 
 // inline returns s cleaned and on one line.
 func inline(s string) string {
