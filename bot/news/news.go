@@ -126,7 +126,7 @@ const (
 type Quote struct {
 	Text       string     // verbatim as in the entry, without its outer marks
 	Speaker    string     `json:",omitempty"` // full name where known, else as the text names them; "" = not stated
-	Role       string     `json:",omitempty"` // the description the text gives: "Rochdale MP"
+	Role       string     `json:",omitempty"` // the description the text gives: "harbour master"
 	Kind       QuoteKind  `json:",omitempty"`
 	InHeadline bool       `json:",omitempty"`
 	Confidence Confidence `json:",omitempty"`

@@ -269,7 +269,7 @@ func (d *doc) likeness(n int32, text, head string) int {
 			continue
 		}
 		if t.capital && !t.first {
-			return 0 // the Stockport MP is not the Rochdale one
+			return 0 // the Harbourside MP is not the Hillside one
 		}
 		if !describes(w) {
 			s--

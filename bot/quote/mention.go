@@ -673,7 +673,7 @@ func (d *doc) findName(m *mention, p *par) bool {
 	}
 	if start >= m.to {
 		m.gender = 0
-		return false // ends with a role: Rochdale MP
+		return false // ends with a role: Harbourside MP
 	}
 	if start > a && d.toks[start-1].cls&(clRole|clGroup) != 0 && d.particle(start) {
 		start = d.firstNameAfter(start, m.to)
