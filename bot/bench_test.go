@@ -502,3 +502,9 @@ func BenchmarkCard(b *testing.B) {
 		bot.CardOf(news.Source{Name: "Harbour"}, e)
 	}
 }
+
+// Delete implements [chat.Adapter].
+func (p *poster) Delete(context.Context, chat.Channel, chat.MessageID) error { return nil }
+
+// Pace implements [chat.Adapter].
+func (p *poster) Pace(chat.Channel) time.Duration { return 0 }

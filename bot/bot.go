@@ -40,6 +40,12 @@ type Options struct {
 	Logger        *slog.Logger // nil discards
 	Polls         int          // readings at the same time; 0 means 16
 	Lanes         int          // channels served at the same time; 0 means 64
+	Observer      Observer     // nil observes nothing
+
+	EditWindow time.Duration  // a card is edited at most once in it; 0 means 30 s, negative no window
+	PerMinute  int            // cards a channel takes in a minute before plain updates are folded; 0 means 10
+	CatchUp    int            // late updates that get a card of their own after a pause; 0 means 10
+	Operators  []chat.Channel // where the bot says what is wrong with it; nil = in the log only
 }
 
 // A Bot polls, dispatches and answers. Use New.
@@ -49,6 +55,7 @@ type Bot struct {
 	adapters   []chat.Adapter
 	sources    []news.Source
 	subs       []store.Subscription
+	observer   Observer
 	poller     *poller
 	dispatcher *dispatcher
 }
@@ -66,6 +73,9 @@ func New(o Options) (*Bot, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bot{store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
+	if b.observer = o.Observer; b.observer == nil {
+		b.observer = unobserved{}
+	}
 	b.dispatcher = newDispatcher(o.Store, o.Adapters, orDefault(o.Lanes, 64), log)
 	schedules := make(map[news.SourceID]schedule, len(o.Sources))
 	var errs []error

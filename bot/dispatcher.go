@@ -295,7 +295,7 @@ func (d *dispatcher) serve(ctx, sendCtx context.Context, l store.Lane) (r laneRe
 	r.adapter = l.Channel.Adapter
 	saveCtx := context.WithoutCancel(ctx) // what happened must be saved whoever stops
 	defer func() {
-		if err := d.store.Release(saveCtx, l); r.err == nil && fatal(err) {
+		if err := d.store.Release(saveCtx, l, time.Time{}); r.err == nil && fatal(err) {
 			r.err = fmt.Errorf("release %s: %w", l.Channel, err)
 		}
 	}()

@@ -17,12 +17,16 @@
 // is saved before the network ([Outbox.Begin]) and its [Receipt] after it
 // ([Outbox.Settle]).
 //
+// Most deliveries show an entry. Others show a page, a group of entries, or a
+// line of the bot's own: see [Kind].
+//
 // Times come from the engine's own clock and are UTC.
 package store
 
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
@@ -35,6 +39,8 @@ var (
 	ErrLeaseLost = errors.New("claim lost to another worker")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
+	// ErrBusy: somebody else works on it.
+	ErrBusy = errors.New("claimed by another worker")
 	// ErrLocked: another process has the ledger open.
 	ErrLocked = errors.New("ledger is in use by another process")
 	// ErrSchema: the ledger was written by a newer version.
@@ -58,6 +64,16 @@ type Store interface {
 	// were never tried are dropped; those for messages that stand are kept,
 	// so that corrections still arrive. New sources are due at once.
 	Sync(ctx context.Context, sources []news.Source, subs []Subscription) error
+	// Keep saves a small value for another room: at most 64 KiB under a key of
+	// at most 256 bytes. A nil value removes the key.
+	Keep(ctx context.Context, key string, value []byte) error
+	// Kept returns what Keep saved, or ErrNotFound.
+	Kept(ctx context.Context, key string) ([]byte, error)
+	// Backup writes a consistent copy of the ledger to w while everything goes
+	// on, and returns its size. A ledger opened from the copy knows that it is
+	// one: an entry that may have been posted after the copy was made is looked
+	// for before it is sent (Delivery.Tried is set when its delivery is made).
+	Backup(ctx context.Context, w io.Writer) (int64, error)
 	// Close releases the ledger. Calls under way finish first; later ones
 	// fail. A second Close does nothing.
 	Close() error
@@ -67,8 +83,23 @@ type Store interface {
 type Subscription struct {
 	Source  news.SourceID
 	Channel chat.Channel
-	Silent  bool // post without a notification
+	Silent  bool     // post without a notification
+	Style   Style    // how entries are arranged in the channel
+	Publish bool     // publish to the channels that follow this one, where the platform can
+	Closing bool     // post a summary when the source's coverage ends
+	Delete  bool     // delete the card of a withdrawn entry instead of striking it through
+	Tags    []string // forum posts only: the platform's names or ids of tags
 }
+
+// A Style is how a subscription's entries are arranged in a channel.
+type Style string
+
+// The styles.
+const (
+	Cards  Style = ""       // one message per entry, in the channel
+	Thread Style = "thread" // one message per source, entries in a thread under it
+	Forum  Style = "forum"  // one forum post per source, entries in it
+)
 
 // Polls is the part of the ledger that the poller uses.
 type Polls interface {
@@ -76,8 +107,12 @@ type Polls interface {
 	// first, for ttl. A claimed source is given to nobody else until it is
 	// released by Record or Rest or the ttl has passed.
 	ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]Lease, error)
-	// Hurry makes every followed source due now.
-	Hurry(ctx context.Context) error
+	// Claim claims one followed source whether it is due or not. It returns
+	// ErrBusy while somebody else has it, ErrNotFound if it is not followed.
+	Claim(ctx context.Context, source news.SourceID, ttl time.Duration) (Lease, error)
+	// Hurry makes the named sources, or without names every followed one, due
+	// now. Names that are not followed are passed over.
+	Hurry(ctx context.Context, sources ...news.SourceID) error
 	// Known returns what is remembered of the source's entries that have one
 	// of the ids (as id or alias), and of all its entries whose When lies in
 	// [from, to], in no order, each once. A zero from and to asks for the ids
@@ -86,8 +121,14 @@ type Polls interface {
 	// Record saves what a reading changed, together with the promise to tell
 	// each channel, and releases the lease. An added entry is promised to
 	// every subscriber unless its change is Quiet; an edit, withdrawal or
-	// reinstatement to the channels where the entry stands or is pending.
-	// Recording the same again changes nothing.
+	// reinstatement to the channels where the entry stands or is pending; where
+	// it is folded into a roll-up, that roll-up is promised anew. The revision
+	// before the new one is kept (see History). In channels of style Thread or
+	// Forum the source's Head is promised too, before its first entry, and anew
+	// whenever something changed that its card shows. When Poll.Ended begins to
+	// hold, subscribers with Closing are promised the Closing card; when it ends
+	// again later, that card is promised anew. Recording the same again changes
+	// nothing.
 	Record(ctx context.Context, l Lease, p Poll) (Recorded, error)
 	// Rest releases the lease when there is nothing to record: the source is
 	// unchanged (Problem "") or could not be read. It does not write to disk;
@@ -102,6 +143,9 @@ type Lease struct {
 	FirstSight bool      // nothing was ever recorded of this source
 	Failures   int       // readings failed in a row
 	Problem    string    // what went wrong last time; "" if nothing
+	Ended      bool      // the coverage had ended at the last reading
+	Active     time.Time // when an entry was last added or changed; FirstSeen if never since
+	Newest     time.Time // When of the newest entry; zero if there is none
 	Due        time.Time // when the source became due
 	Token      uint64
 	Expires    time.Time
@@ -115,6 +159,18 @@ type Poll struct {
 	Cursor  news.Cursor
 	Next    time.Time // when the source is due again
 	Changes []news.Change
+	// Gap is a stretch of time whose entries may have come and gone unread;
+	// zero for none. The newest of a source is kept.
+	Gap Gap
+	// Successor is the address of the page where the coverage goes on; "" if
+	// none is known. An empty one does not erase what was known.
+	Successor string
+}
+
+// A Gap is a stretch of time of which a source's entries may be missing.
+type Gap struct {
+	From, To time.Time // When of the newest entry known before it and of the oldest after it
+	Seen     time.Time `json:",omitzero"` // when it was noticed
 }
 
 // Recorded counts what a Record did.
@@ -139,20 +195,41 @@ type Outbox interface {
 	ClaimLanes(ctx context.Context, adapters []string, n int, ttl time.Duration) (lanes []Lane, next time.Time, err error)
 	// Begin takes the first due delivery of the lane, saves that an attempt
 	// begins, and returns it with all that is needed to compose and place the
-	// card. ok is false when nothing is due in the lane.
+	// card. ok is false when nothing is due in the lane. First come deliveries
+	// that have no message yet, those of breaking sources before others, each
+	// in the order they were promised; then those whose message is to be edited.
+	// A Head comes before the entries of its source.
 	Begin(ctx context.Context, l Lane) (w Work, ok bool, err error)
 	// Settle ends the delivery: r stands in the channel. An r without a
 	// Message says that nothing needs to stand there; should the entry be
 	// reinstated, a channel that subscribes is promised it again. If the
-	// entry has a newer revision by now, the delivery stays, due at once.
-	Settle(ctx context.Context, l Lane, d DeliveryID, r Receipt) error
-	// Postpone puts the delivery, and so its lane, off.
+	// entry has a newer revision by now, the delivery stays, due at once. In
+	// the same transaction the channel is promised what else is asked for.
+	Settle(ctx context.Context, l Lane, d DeliveryID, r Receipt, also ...Promise) error
+	// Postpone puts the delivery off, and with it its lane unless the
+	// postponement is Alone.
 	Postpone(ctx context.Context, l Lane, d DeliveryID, p Postponement) error
 	// Abandon gives the delivery up and keeps it, with the reason, among the
 	// abandoned.
 	Abandon(ctx context.Context, l Lane, d DeliveryID, reason string) error
-	// Release gives the lane back. It does not write to disk.
-	Release(ctx context.Context, l Lane) error
+	// Waiting returns the first limit of the lane's deliveries of entries that
+	// have no message and were never tried, in the order Begin takes them.
+	Waiting(ctx context.Context, l Lane, limit int) ([]Waiting, error)
+	// Fold ends deliveries that Waiting returned: their entries are told
+	// together in a roll-up, which is promised (anew) to the channel. Those that
+	// were begun or ended meanwhile are passed over.
+	Fold(ctx context.Context, l Lane, ids []DeliveryID, f Fold) error
+	// Release gives the lane back, due again at until, or as its deliveries say
+	// if until is zero. It does not write to disk.
+	Release(ctx context.Context, l Lane, until time.Time) error
+	// Promise promises a channel a message of the bot's own. One that is
+	// pending or stands under the same kind, entry and number is promised anew.
+	Promise(ctx context.Context, ch chat.Channel, p Promise) error
+	// Retry gives abandoned deliveries back to their lanes, due at once, and
+	// Drop forgets them. Both return how many of the ids there were. A delivery
+	// that was promised or has come to stand again meanwhile is only forgotten.
+	Retry(ctx context.Context, ids ...DeliveryID) (int, error)
+	Drop(ctx context.Context, ids ...DeliveryID) (int, error)
 	// Resume makes the lanes of an adapter that were put off due now, for an
 	// adapter that works again.
 	Resume(ctx context.Context, adapter string) error
@@ -163,6 +240,7 @@ type Outbox interface {
 // A Lane is a claimed channel.
 type Lane struct {
 	Channel chat.Channel
+	Pending int // deliveries in it when it was claimed
 	Token   uint64
 	Expires time.Time
 }
@@ -170,14 +248,44 @@ type Lane struct {
 // A DeliveryID identifies a delivery within its channel; ids grow.
 type DeliveryID uint64
 
-// A Delivery is the promise that a channel shows an entry at its newest
-// revision.
+// A Kind says what the message of a delivery shows.
+type Kind string
+
+// The kinds. Entry and Number say which of a kind it is: there is one delivery
+// and one receipt per channel, kind, entry and number.
+const (
+	Card    Kind = ""        // the entry; Number 0
+	Head    Kind = "head"    // the source's page, over its thread; Entry.Entry "", Number 0
+	Rollup  Kind = "rollup"  // entries folded together; Number counts the channel's roll-ups; Entry as in Fold
+	Closing Kind = "closing" // the summary at the end of coverage; Entry.Entry "", Number 0
+	Note    Kind = "note"    // a reply to the entry's card: what changed in it; Number is the revision
+	Notice  Kind = "notice"  // a line to the operators; Entry zero, Number chosen by the caller
+)
+
+// A Promise asks for a delivery of a kind other than Card, Head and Rollup.
+type Promise struct {
+	Kind   Kind
+	Entry  news.Ref
+	Number uint64
+	Since  int    // Note only: the revision that the card showed before
+	Text   string // Notice only: the line, at most 1,000 bytes
+}
+
+// A Delivery is the promise that a channel shows an entry (or what else its
+// Kind says) at its newest revision.
 type Delivery struct {
 	ID       DeliveryID
 	Channel  chat.Channel
+	Kind     Kind `json:",omitempty"`
 	Entry    news.Ref
-	Revision int // the newest the channel was promised
-	// Key is 25 letters and digits, fixed when the delivery is made.
+	Number   uint64 `json:",omitempty"`
+	Since    int    `json:",omitempty"` // as promised
+	Text     string `json:",omitempty"` // as promised
+	Revision int    // the newest the channel was promised; grows by at least one each time
+	// Key is 25 letters and digits. It follows from the ledger, the channel,
+	// the kind, entry and number, and how often the message was asked for anew
+	// after a person had deleted it, so that a ledger restored from a copy finds
+	// the same key again.
 	Key         string
 	Silent      bool      `json:",omitempty"`
 	Breaking    bool      `json:",omitempty"`
@@ -193,15 +301,54 @@ type Delivery struct {
 // this one.
 type Work struct {
 	Delivery Delivery
-	Source   news.Source
-	Entry    news.Entry
-	Receipt  *Receipt // the message that stands; nil if there is none
+	Source   news.Source // zero for a Notice and a Rollup of no one source
+	Receipt  *Receipt    // the message that stands; nil if there is none
+	// Subscription is the channel's to the source; zero but for Source and
+	// Channel if it has none any more.
+	Subscription Subscription
+	Head         *Receipt // the message of the source's page in this channel; nil if there is none
+
+	Entry  news.Entry    // Card, Note: as last recorded
+	Before *news.Entry   // Note: the revision Delivery.Since; nil if it is no longer kept
+	Card   *Receipt      // Note: the entry's own message; nil if there is none
+	Page   *SourceStatus // Head, Closing
+	// Entries are the newest of the page (Head: 3, Closing: all since the
+	// source was first seen, at most 500), or those folded (Rollup: the newest
+	// 20), newest first, withdrawn ones left out of Head and Closing.
+	Entries []news.Entry
+	Count   int // Head, Closing: entries not withdrawn; Rollup: entries folded
+	// Earlier: Rollup only, as in Fold.
+	Earlier bool
 }
 
-// A Receipt is the message by which a channel shows an entry.
+// A Waiting is a delivery of an entry that was never tried, with what decides
+// whether it keeps a card of its own under pressure.
+type Waiting struct {
+	ID       DeliveryID
+	Entry    news.Ref
+	When     time.Time // of the entry
+	Enqueued time.Time
+	Key      bool // a key event
+	Quoted   bool // it holds a direct quote
+	Breaking bool // its source is breaking
+}
+
+// A Fold says which roll-up deliveries are folded into: the channel's newest
+// with the same Source and Earlier, if it was begun less than Within ago and
+// holds fewer than 200 entries, else a new one.
+type Fold struct {
+	Source  news.SourceID // "" for one of all sources
+	Earlier bool          // updates from before, told late, rather than a burst
+	Within  time.Duration
+}
+
+// A Receipt is the message by which a channel shows an entry, or what else its
+// Kind says.
 type Receipt struct {
 	Channel  chat.Channel
+	Kind     Kind `json:",omitempty"`
 	Entry    news.Ref
+	Number   uint64 `json:",omitempty"`
 	Message  chat.MessageID
 	Revision int
 	Digest   [32]byte  // of the card that stands
@@ -211,6 +358,9 @@ type Receipt struct {
 	Gone bool `json:",omitempty"`
 	// Frozen reports that the platform edits the message no more.
 	Frozen bool `json:",omitempty"`
+	// Folded is the number of the roll-up that tells the entry; 0 = none.
+	// Message is empty then.
+	Folded uint64 `json:",omitempty"`
 }
 
 // A Postponement says until when and why a delivery is put off.
@@ -223,6 +373,9 @@ type Postponement struct {
 	// Unknown keeps the attempt's outcome open, so that the next one first
 	// looks for its message. Otherwise the attempt surely posted nothing.
 	Unknown bool
+	// Alone puts off this delivery only; the rest of the lane goes on. It holds
+	// for deliveries whose message is to be edited.
+	Alone bool
 }
 
 // Backlog counts deliveries.
@@ -252,6 +405,12 @@ type Queries interface {
 	Sources(ctx context.Context) ([]SourceStatus, error)
 	// Receipt returns the receipt of an entry in a channel, or ErrNotFound.
 	Receipt(ctx context.Context, ch chat.Channel, ref news.Ref) (Receipt, error)
+	// History returns the revisions of an entry that are kept, oldest first,
+	// the newest last: at least the last 20. ErrNotFound as Entry.
+	History(ctx context.Context, ref news.Ref) ([]news.Entry, error)
+	// Held returns the deliveries that hold up their lane: the first of each
+	// lane that is put off, LastError saying why, the longest waiting first.
+	Held(ctx context.Context, limit int) ([]Delivery, error)
 	// Abandoned returns the deliveries given up, newest first, LastError
 	// being the reason.
 	Abandoned(ctx context.Context, limit int) ([]Delivery, error)
@@ -286,4 +445,7 @@ type SourceStatus struct {
 	Failures  int
 	Problem   string
 	Next      time.Time // when it is due again
+	Active    time.Time // when an entry was last added or changed; FirstSeen if never since
+	Gap       Gap       // the newest; zero for none
+	Successor string    // where the coverage goes on; "" if not known
 }

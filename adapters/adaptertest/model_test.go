@@ -450,3 +450,7 @@ func (m *model) answer(ctx context.Context, h chat.Handler, c chat.Command) (a A
 	}
 	return a
 }
+
+func (m *model) Delete(context.Context, chat.Channel, chat.MessageID) error { return nil }
+
+func (m *model) Pace(chat.Channel) time.Duration { return 0 }

@@ -63,9 +63,24 @@ func (s State) String() string {
 	return "LIVE"
 }
 
-// A Card is one entry as it is shown. All strings are plain text of any
-// length; the adapter escapes them and keeps the platform's limits.
+// A Form is the kind of a card.
+type Form int
+
+// The forms of a card, with the fields each shows.
+const (
+	EntryForm   Form = iota // an entry
+	HeadForm                // a page over its thread: Headline, URL, Count, Items (the latest), Changed (last update)
+	RollupForm              // entries told together: Headline ("12 more updates"), Count, Items, Note
+	ClosingForm             // the end of a page's coverage: Headline, URL, Count, Items (what mattered), Note
+	NoteForm                // what changed in an entry: State, Headline, URL (of the entry), Edits, Was, Quotes
+	NoticeForm              // a line to the operators: Text
+)
+
+// A Card is one entry as it is shown, or what else its Form says. All strings
+// are plain text of any length; the adapter escapes them and keeps the
+// platform's limits.
 type Card struct {
+	Form     Form
 	Source   string    // the source's name, for the kicker
 	State    State     //
 	Headline string    // "" where the entry has none
@@ -78,6 +93,26 @@ type Card struct {
 	Changed  time.Time // when State became what it is; zero while it is Live
 	Image    Image     // zero for none
 	Key      bool      // a key event of its source
+	Items    []Item    // entries in a line each, in the order they are shown
+	Count    int       // how many entries there are in all; Items may be fewer
+	Edits    []Edit    // what changed, part by part
+	Note     string    // small print: "/latest shows them all"
+}
+
+// An Item is an entry in a line.
+type Item struct {
+	Time     time.Time // zero if unknown
+	Headline string    // or the beginning of its text
+	Speaker  string    // of its best quote; "" for none
+	URL      string    // "" if unknown
+	State    State
+}
+
+// An Edit is a part of an entry before and after a change. Old or New may be
+// empty.
+type Edit struct {
+	What     string // "Headline", "Text"
+	Old, New string
 }
 
 // A Quote is a quotation on a card.
@@ -100,6 +135,24 @@ type Post struct {
 	Channel Channel
 	Card    Card
 	Silent  bool // without a notification where the platform can
+	// Thread is the message of the page under which the card is posted; "" =
+	// in the channel itself.
+	Thread MessageID
+	// Broadcast shows a card of a thread in the channel too.
+	Broadcast bool
+	// Reply is the message in the same channel, or the same Thread, that the
+	// card answers; "" = none. A reply whose message is gone is posted all the
+	// same.
+	Reply MessageID
+	// Forum opens a forum post titled with the card's Headline. The MessageID
+	// returned serves as Thread for what goes into it, as that of a HeadForm
+	// card does.
+	Forum bool
+	Tags  []string // of a forum post: names or ids of tags; unknown ones are left out
+	// Publish sends the message on to the channels that follow this one, where
+	// the platform can and its limits allow. That it could not be published is
+	// no error.
+	Publish bool
 	// Key identifies the delivery: at most 25 ASCII letters and digits, the
 	// same for every attempt, different for every other delivery.
 	Key string
@@ -121,6 +174,12 @@ type Adapter interface {
 	// Edit replaces the card of a message. A message that is not there any
 	// more is reason Gone.
 	Edit(ctx context.Context, ch Channel, id MessageID, card Card) error
+	// Delete removes a message. One that is not there any more is no error.
+	Delete(ctx context.Context, ch Channel, id MessageID) error
+	// Pace returns how long the platform's limits ask to wait before the next
+	// Send, Edit or Delete in the channel: 0 means go on, and counts as that
+	// request; otherwise nothing is counted. It does not block.
+	Pace(ch Channel) time.Duration
 	// Check reports whether the adapter can authenticate and, for a channel
 	// with an ID, whether it may post there, without posting anything.
 	Check(ctx context.Context, ch Channel) error
@@ -181,6 +240,9 @@ type SendError struct {
 	// Global reports that a rate limit holds for the whole adapter, not only
 	// for this channel.
 	Global bool
+	// Thread reports with reason Gone that the Thread of the post is not there
+	// any more, while the channel may be.
+	Thread bool
 	// Remedy tells the operator what to do, in a sentence; "" if there is
 	// nothing to do but wait.
 	Remedy string

@@ -33,7 +33,21 @@ type Source struct {
 	Newest   int           // entries to show at first sight; 0 means none
 	MaxAge   time.Duration // entries that turn up older than this are recorded quietly; 0 means 24 h
 	Breaking bool          // its deliveries go before those of other sources
+	Slowest  time.Duration // longest pause between readings of a quiet page; 0 means never slower than Schedule
+	// Fragments says what the "#…" of an entry's address is: Identity on live
+	// pages, where each entry has its own; Noise on feeds that append tracking.
+	Fragments Fragments
 }
+
+// A Fragments says what the fragment of an entry's address is worth.
+type Fragments string
+
+// What a fragment is worth. The zero value lets bot/parse decide.
+const (
+	FragmentAuto     Fragments = ""
+	FragmentIdentity Fragments = "identity" // it tells entries of one page apart
+	FragmentNoise    Fragments = "noise"    // it is dropped from ids and addresses
+)
 
 // A Ref names one entry of one source.
 type Ref struct {
@@ -92,7 +106,21 @@ type Entry struct {
 	Revision  int       `json:",omitempty"` // 1 at first sight
 	Status    Status    `json:",omitempty"`
 	Was       []Quote   `json:",omitempty"` // quotes of the revision before that no longer stand
+	Class     Class     `json:",omitempty"` // of the newest revision
 }
+
+// A Class says how much the newest revision of an entry changed. What each
+// means is decided in [Revise] and [Retract].
+type Class string
+
+// The classes. The zero value is the first revision.
+const (
+	Cosmetic      Class = "cosmetic"      // nothing a reader would call a change: the card is edited silently
+	Material      Class = "material"      // the story moved on
+	Correction    Class = "correction"    // a quote's words or speaker changed, or the source says it corrects
+	Withdrawal    Class = "withdrawal"    // taken back
+	Reinstatement Class = "reinstatement" // standing again
+)
 
 // When returns the entry's publication time, or when it was first seen if its
 // source states none. It is the time entries are ordered by.
@@ -159,6 +187,9 @@ type Cursor struct {
 	Body         string    `json:",omitempty"` // hex SHA-256 of the decoded body
 	Format       string    `json:",omitempty"` // the format that read it last
 	Read         time.Time `json:",omitzero"`  // when it was last read successfully
+	// Via is the address of the feed that is read in place of a page that holds
+	// no entries itself; "" where the source's own address is read.
+	Via string `json:",omitempty"`
 	// Begun is when the source was last read at an earlier address or as
 	// another format: what was published before may never have stood on this
 	// page. Zero if it was always read so.
@@ -189,6 +220,24 @@ type Snapshot struct {
 	// Unchanged reports that the source is as it was at the cursor it was
 	// read with; only Cursor and Wait are meaningful then.
 	Unchanged bool
+	// Older is the absolute address of the page with the entries before the
+	// oldest of these; "" if there is none or none is known.
+	Older string
+	// Successor is the absolute address of the page where the coverage goes
+	// on; "" if the page names none.
+	Successor string
+	// Signs are what hints that the coverage is over without saying so in data:
+	// a headline "as it happened", a farewell in the newest entry. Ended is
+	// true only where the source states it.
+	Signs []Sign
+	// Feeds are the feeds the page offers.
+	Feeds []Feed
+	// Hub and Topic are the WebSub hub a feed announces and its own address
+	// there (W3C WebSub); "" if it announces none.
+	Hub, Topic string
+	// Skip are the hours at which the source asks not to be read (RSS
+	// skipHours, skipDays); zero for none.
+	Skip Hours
 	// Wait is how long the source asks not to be read again
 	// (Cache-Control, ttl); 0 means it does not say.
 	Wait time.Duration
@@ -209,3 +258,36 @@ func (e *ReadError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the wrapped error.
 func (e *ReadError) Unwrap() error { return e.Err }
+
+// A Sign hints that a page's coverage is over.
+type Sign struct {
+	Medium bool   // stronger than a mere hint: a changed headline, a missing LIVE badge
+	What   string // in a few words, for people: `the headline says "as it happened"`
+}
+
+// A Feed is a feed that a page offers.
+type Feed struct {
+	URL   string // absolute
+	Title string
+	Type  string // media type as stated
+}
+
+// Hours are hours of the week in UTC, a bit each: bit 24*d+h is hour h of
+// weekday d, Sunday being 0. The zero Hours is none.
+type Hours [3]uint64
+
+// Set adds hour h of weekday d; others than 0–23 and 0–6 are passed over.
+func (s *Hours) Set(d time.Weekday, h int) {
+	if d < 0 || d > 6 || h < 0 || h > 23 {
+		return
+	}
+	n := 24*int(d) + h
+	s[n/64] |= 1 << (n % 64)
+}
+
+// Has reports whether t lies in one of the hours.
+func (s Hours) Has(t time.Time) bool {
+	t = t.UTC()
+	n := 24*int(t.Weekday()) + t.Hour()
+	return s[n/64]&(1<<(n%64)) != 0
+}

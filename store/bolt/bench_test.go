@@ -214,7 +214,7 @@ func deliverAll(ctx context.Context, b *testing.B, s store.Store, workers int) {
 						b.Error(err)
 					}
 				}
-				if err := s.Release(ctx, lanes[0]); err != nil {
+				if err := s.Release(ctx, lanes[0], time.Time{}); err != nil {
 					b.Error(err)
 				}
 			}

@@ -175,7 +175,7 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]store
 }
 
 // Hurry implements [store.Polls].
-func (s *Store) Hurry(ctx context.Context) error {
+func (s *Store) Hurry(ctx context.Context, _ ...news.SourceID) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 		c.token++
 		l.token, l.expires = c.token, now.Add(ttl)
 		c.putLane(l)
-		lanes = append(lanes, store.Lane{Channel: l.channel, Token: l.token, Expires: l.expires})
+		lanes = append(lanes, store.Lane{Channel: l.channel, Pending: len(l.queue), Token: l.token, Expires: l.expires})
 	}
 	return lanes, c.nextDue(adapters), nil
 }
@@ -312,7 +312,7 @@ func (c *claims) nextDue(adapters []string) (next time.Time) {
 }
 
 // Release implements [store.Outbox].
-func (s *Store) Release(ctx context.Context, l store.Lane) error {
+func (s *Store) Release(ctx context.Context, l store.Lane, until time.Time) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -325,6 +325,9 @@ func (s *Store) Release(ctx context.Context, l store.Lane) error {
 		return store.ErrLeaseLost
 	}
 	ln.token = 0
+	if now := time.Now(); until.After(now) && ln.until.Before(until) {
+		ln.until = from(now, until)
+	}
 	c.putLane(ln)
 	return nil
 }

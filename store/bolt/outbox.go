@@ -117,7 +117,7 @@ func (t *txn) first(bucket string, prefix []byte) (key, value []byte) {
 }
 
 // Settle implements [store.Outbox].
-func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r store.Receipt) error {
+func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r store.Receipt, _ ...store.Promise) error {
 	return s.end(ctx, l, id, func(t *txn, d *deliveryRecord) (func(), error) {
 		r.Channel, r.Entry = l.Channel, d.Entry
 		if err := t.put(receiptBucket, appendLane(refKey(d.Entry), l.Channel), newReceiptRecord(&r)); err != nil {

@@ -444,7 +444,7 @@ func (y *syncer) subscriptions(want []store.Subscription) error {
 	for _, sub := range want {
 		key := appendLane(sourceKey(sub.Source), sub.Channel)
 		wanted[string(key)] = true
-		rec := subRecord(sub)
+		rec := subRecord{Source: sub.Source, Channel: sub.Channel, Silent: sub.Silent}
 		var old subRecord
 		if _, err := y.t.get(subBucket, key, &old); err != nil {
 			return err

@@ -56,7 +56,7 @@ var orderCases = []testCase{
 		w := p.begin(a)
 		p.ok(p.s.Postpone(p.ctx, a, w.Delivery.ID, store.Postponement{Until: time.Now().Add(long), Error: "slow down"}))
 		p.nothing(a)
-		p.ok(p.s.Release(p.ctx, a))
+		p.ok(p.s.Release(p.ctx, a, time.Time{}))
 		p.same("due", p.due(), []string{"b"})
 		p.same("backlog", p.backlog(), store.Backlog{Due: 2, Waiting: 2})
 		p.same("sent to b", p.drain("b"), []news.EntryID{"e1", "e2"})
@@ -66,7 +66,7 @@ var orderCases = []testCase{
 		p.record("harbour", added(entry("e1", 1, "One")))
 		a := p.lane("a")
 		p.ok(p.s.Postpone(p.ctx, a, p.begin(a).Delivery.ID, store.Postponement{Until: time.Now().Add(long)}))
-		p.ok(p.s.Release(p.ctx, a))
+		p.ok(p.s.Release(p.ctx, a, time.Time{}))
 		p.record("harbour", added(entry("e2", 2, "Two")), p.edited(ref("harbour", "e1"), "One, edited"))
 		p.same("due", p.due(), nil)
 		p.same("backlog", p.backlog(), store.Backlog{Waiting: 2})
@@ -76,7 +76,7 @@ var orderCases = []testCase{
 		p.record("harbour", added(entry("e1", 1, "One")), added(entry("e2", 2, "Two")))
 		a := p.lane("a")
 		p.ok(p.s.Postpone(p.ctx, a, p.begin(a).Delivery.ID, store.Postponement{Until: time.Now().Add(20 * time.Millisecond)}))
-		p.ok(p.s.Release(p.ctx, a))
+		p.ok(p.s.Release(p.ctx, a, time.Time{}))
 		var lanes []store.Lane
 		p.eventually("the lane is due", func() bool {
 			lanes, _ = p.claimLanes(1, long)
@@ -141,7 +141,7 @@ var orderCases = []testCase{
 		p.record("hot", added(entry("e2", 2, "Two")))
 		b := p.lane("b")
 		p.ok(p.s.Postpone(p.ctx, b, p.begin(b).Delivery.ID, store.Postponement{Until: noon}))
-		p.ok(p.s.Release(p.ctx, b))
+		p.ok(p.s.Release(p.ctx, b, time.Time{}))
 		p.same("due", p.due(), []string{"c", "b", "a"})
 	}},
 	{"at most n lanes, and when the next is due", func(p *probe) {
@@ -153,7 +153,7 @@ var orderCases = []testCase{
 		c := p.lane("c")
 		until := time.Now().Add(long)
 		p.ok(p.s.Postpone(p.ctx, c, p.begin(c).Delivery.ID, store.Postponement{Until: until}))
-		p.ok(p.s.Release(p.ctx, c))
+		p.ok(p.s.Release(p.ctx, c, time.Time{}))
 		first, next := p.claimLanes(1, long)
 		if len(first) != 1 || next.IsZero() || next.After(time.Now()) {
 			p.Errorf("with one lane left due: %v, next %v", first, next)
@@ -211,7 +211,7 @@ var orderCases = []testCase{
 		p.same("due", p.due(), nil)
 		p.send(a)
 		p.record("harbour", added(entry("e3", 3, "Three")))
-		p.ok(p.s.Release(p.ctx, a))
+		p.ok(p.s.Release(p.ctx, a, time.Time{}))
 		p.same("due", p.due(), []string{"a"})
 	}},
 	{"an adapter that works again", func(p *probe) {
@@ -223,7 +223,7 @@ var orderCases = []testCase{
 		for _, l := range lanes {
 			w := p.begin(l)
 			p.ok(p.s.Postpone(p.ctx, l, w.Delivery.ID, store.Postponement{Until: time.Now().Add(long), Error: "token refused", Free: true}))
-			p.ok(p.s.Release(p.ctx, l))
+			p.ok(p.s.Release(p.ctx, l, time.Time{}))
 		}
 		p.ok(p.s.Resume(p.ctx, "test"))
 		due := p.due()
@@ -411,7 +411,7 @@ var deliveryCases = []testCase{
 			w := p.begin(l)
 			p.ok(p.s.Settle(p.ctx, l, w.Delivery.ID, store.Receipt{Revision: w.Entry.Revision}))
 			p.nothing(l)
-			p.ok(p.s.Release(p.ctx, l))
+			p.ok(p.s.Release(p.ctx, l, time.Time{}))
 		}
 		_, err := p.s.Receipt(p.ctx, channel("a"), ref("harbour", "e1"))
 		p.wantErr(err, store.ErrNotFound)
@@ -497,7 +497,7 @@ var deliveryCases = []testCase{
 		p.record("council", added(entry("c1", 1, "One")))
 		l := p.lane("a")
 		p.ok(p.s.Postpone(p.ctx, l, p.begin(l).Delivery.ID, store.Postponement{Until: time.Now().Add(long), Free: true}))
-		p.ok(p.s.Release(p.ctx, l))
+		p.ok(p.s.Release(p.ctx, l, time.Time{}))
 		p.same("due", p.due(), nil)
 		p.sync(both, subscribe("council", "a")...)
 		p.same("sent", p.drain("a"), []news.EntryID{"c1"})
@@ -528,7 +528,7 @@ func (p *probe) retake(ch string) (l store.Lane) {
 				l = got
 				continue
 			}
-			p.ok(p.s.Release(p.ctx, got))
+			p.ok(p.s.Release(p.ctx, got, time.Time{}))
 		}
 		return l.Token != 0
 	})
@@ -537,5 +537,5 @@ func (p *probe) retake(ch string) (l store.Lane) {
 
 func (p *probe) retakeAndRelease(ch string) {
 	p.Helper()
-	p.ok(p.s.Release(p.ctx, p.retake(ch)))
+	p.ok(p.s.Release(p.ctx, p.retake(ch), time.Time{}))
 }

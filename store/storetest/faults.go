@@ -58,7 +58,7 @@ var calls = []call{
 		return s.Abandon(ctx, ln, id, "should not be seen")
 	}},
 	{"Release", func(ctx context.Context, s store.Store, _ store.Lease, ln store.Lane, _ store.DeliveryID) error {
-		return s.Release(ctx, ln)
+		return s.Release(ctx, ln, time.Time{})
 	}},
 	{"Resume", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
 		return s.Resume(ctx, "test")

@@ -63,7 +63,7 @@ func sourceFences() (cases []testCase) {
 func laneFences() (cases []testCase) {
 	forgeries := []forgery[store.Lane]{
 		{"taken over", func(p *probe, l store.Lane) store.Lane {
-			p.ok(p.s.Release(p.ctx, l))
+			p.ok(p.s.Release(p.ctx, l, time.Time{}))
 			old := p.laneFor("a", brief)
 			p.eventually("the claim runs out", func() bool {
 				lanes, _ := p.claimLanes(1, long)
@@ -71,7 +71,7 @@ func laneFences() (cases []testCase) {
 			})
 			return old
 		}},
-		{"released", func(p *probe, l store.Lane) store.Lane { p.ok(p.s.Release(p.ctx, l)); return l }},
+		{"released", func(p *probe, l store.Lane) store.Lane { p.ok(p.s.Release(p.ctx, l, time.Time{})); return l }},
 		{"made up", func(_ *probe, l store.Lane) store.Lane { l.Token += 1000; return l }},
 		{"zero", func(_ *probe, l store.Lane) store.Lane { l.Token = 0; return l }},
 		{"of another lane", func(_ *probe, l store.Lane) store.Lane { l.Channel.ID = "b"; return l }},
@@ -97,7 +97,7 @@ func laneFences() (cases []testCase) {
 		{"Abandon", func(p *probe, l store.Lane, w store.Work) error {
 			return p.s.Abandon(p.ctx, l, w.Delivery.ID, "should not be seen")
 		}},
-		{"Release", func(p *probe, l store.Lane, _ store.Work) error { return p.s.Release(p.ctx, l) }},
+		{"Release", func(p *probe, l store.Lane, _ store.Work) error { return p.s.Release(p.ctx, l, time.Time{}) }},
 	}
 	for _, write := range writes {
 		for _, f := range forgeries {

@@ -254,7 +254,7 @@ func (m *model) work() {
 				break
 			}
 		}
-		m.ok(m.s.Release(m.ctx, l))
+		m.ok(m.s.Release(m.ctx, l, time.Time{}))
 	}
 }
 

@@ -263,7 +263,7 @@ func (p *probe) laneFor(ch string, ttl time.Duration) store.Lane {
 			mine = l
 			continue
 		}
-		p.ok(p.s.Release(p.ctx, l))
+		p.ok(p.s.Release(p.ctx, l, time.Time{}))
 	}
 	if mine.Token == 0 {
 		p.Fatalf("lane %s cannot be claimed: got %v", ch, lanes)
@@ -284,7 +284,7 @@ func (p *probe) due() (channels []string) {
 	lanes, _ := p.claimLanes(1000, long)
 	for _, l := range lanes {
 		channels = append(channels, l.Channel.ID)
-		p.ok(p.s.Release(p.ctx, l))
+		p.ok(p.s.Release(p.ctx, l, time.Time{}))
 	}
 	return channels
 }
@@ -335,7 +335,7 @@ func (p *probe) sendTo(ch string) store.Work {
 	p.Helper()
 	l := p.lane(ch)
 	w := p.send(l)
-	p.ok(p.s.Release(p.ctx, l))
+	p.ok(p.s.Release(p.ctx, l, time.Time{}))
 	return w
 }
 
@@ -347,7 +347,7 @@ func (p *probe) drain(ch string) (ids []news.EntryID) {
 		w, ok, err := p.s.Begin(p.ctx, l)
 		p.ok(err)
 		if !ok {
-			p.ok(p.s.Release(p.ctx, l))
+			p.ok(p.s.Release(p.ctx, l, time.Time{}))
 			return ids
 		}
 		ids = append(ids, w.Delivery.Entry.Entry)

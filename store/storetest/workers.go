@@ -168,12 +168,12 @@ func (c *crew) serve(r *rand.Rand, l store.Lane) error {
 			return err
 		}
 		if !ok {
-			return c.s.Release(c.ctx, l)
+			return c.s.Release(c.ctx, l, time.Time{})
 		}
 		rec := receipt(w)
 		rec.Message = c.show(w)
 		if r.IntN(20) == 0 {
-			return c.s.Release(c.ctx, l)
+			return c.s.Release(c.ctx, l, time.Time{})
 		}
 		if err := c.s.Settle(c.ctx, l, w.Delivery.ID, rec); err != nil {
 			return err

@@ -1,0 +1,40 @@
+package bot
+
+import (
+	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+)
+
+// An Observer is told what the bot does, for metrics. Its methods are called
+// concurrently and must not block.
+type Observer interface {
+	// Polled tells of a reading that took so long. outcome is "changed",
+	// "unchanged", "failed" or "pushed".
+	Polled(source news.SourceID, outcome string, took time.Duration)
+	// Delivered tells of an entry's card that now stands. published is zero if
+	// the source states no time; seen is when the revision shown was first seen;
+	// edit tells a changed card from a new one.
+	Delivered(source news.SourceID, ch chat.Channel, published, seen, sent time.Time, edit bool)
+	// Refused tells of a request that a platform did not accept.
+	Refused(ch chat.Channel, reason chat.Reason)
+	// Latency returns percentiles of the time from publication and from first
+	// sight to the card, for one source ("" = all), and how many cards they rest
+	// on; 0 of those means that the rest is zero too.
+	Latency(source news.SourceID) (fromPublished, fromSeen Percentiles, n int)
+}
+
+// Percentiles are three points of a distribution.
+type Percentiles = [3]time.Duration // 50, 95, 99 %
+
+// unobserved is the Observer of a bot that has none.
+type unobserved struct{}
+
+func (unobserved) Polled(news.SourceID, string, time.Duration) {}
+
+func (unobserved) Delivered(news.SourceID, chat.Channel, time.Time, time.Time, time.Time, bool) {}
+
+func (unobserved) Refused(chat.Channel, chat.Reason) {}
+
+func (unobserved) Latency(news.SourceID) (a, b Percentiles, n int) { return a, b, 0 }
