@@ -624,14 +624,14 @@ func (f *faulty) Begin(ctx context.Context, l store.Lane) (store.Work, bool, err
 	return f.Store.Begin(ctx, l)
 }
 
-func (f *faulty) Settle(ctx context.Context, l store.Lane, d store.DeliveryID, r store.Receipt) error {
+func (f *faulty) Settle(ctx context.Context, l store.Lane, d store.DeliveryID, r store.Receipt, also ...store.Promise) error {
 	if f.broken() {
 		if f.after {
-			f.Store.Settle(ctx, l, d, r)
+			f.Store.Settle(ctx, l, d, r, also...)
 		}
 		return errDisk
 	}
-	return f.Store.Settle(ctx, l, d, r)
+	return f.Store.Settle(ctx, l, d, r, also...)
 }
 
 // TestCrashAtEveryStep stops the ledger at its k-th write, for every k, and
@@ -753,11 +753,11 @@ type channelFault struct {
 	channel string
 }
 
-func (f channelFault) Settle(ctx context.Context, l store.Lane, d store.DeliveryID, r store.Receipt) error {
+func (f channelFault) Settle(ctx context.Context, l store.Lane, d store.DeliveryID, r store.Receipt, also ...store.Promise) error {
 	if l.Channel.ID == f.channel {
 		return errDisk
 	}
-	return f.Store.Settle(ctx, l, d, r)
+	return f.Store.Settle(ctx, l, d, r, also...)
 }
 
 // leisurely is a platform that takes a second for every card to a channel.
