@@ -26,6 +26,7 @@ var doors = map[string][]string{
 	"bot/parse":                    {"bot/news"},
 	"bot/quote":                    {"bot/news"},
 	"bot/summary":                  {"bot/news"},
+	"bot/rules":                    {"bot/news"},
 	"bot/config":                   {"bot/news", "bot/chat"},
 	"bot/admin":                    {"bot/news", "bot/chat", "store"},
 	"store":                        {"bot/news", "bot/chat"},
