@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 	"time"
@@ -280,13 +281,28 @@ func (p *parser) regexp() (term, error) {
 		p.at = open
 		return nil, p.fail("the expression cannot be used: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
+	if heavy(pattern) {
+		p.at = open
+		return nil, p.fail("the expression repeats too much: it would take too long on every update")
+	}
 	return leaf{
 		yes: "matches /" + pattern + "/", no: "does not match /" + pattern + "/",
 		test: func(s *subject) bool {
 			text := s.entry.Headline + "\n\n" + s.entry.Body
-			return re.MatchString(text[:min(len(text), maxText)])
+			return re.MatchString(text[:min(len(text), maxMatched)])
 		},
 	}, nil
+}
+
+// heavy reports whether an expression is short to write and long to run:
+// a{1000}a{1000}.
+func heavy(pattern string) bool {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return true
+	}
+	prog, err := syntax.Compile(re.Simplify())
+	return err != nil || len(prog.Inst) > maxProgram
 }
 
 // words makes a leaf of words in a row.

@@ -33,11 +33,13 @@ import (
 // The bounds of a filter. RE2 takes time linear in text and pattern, so both
 // are bounded and nothing else needs to be.
 const (
-	MaxFilter = 1000     // bytes of a filter as written
-	maxTerms  = 50       // words, fields and expressions in it
-	maxDepth  = 10       // of parentheses
-	maxRegexp = 200      // bytes of one expression
-	maxText   = 16 << 10 // bytes of an entry's text that are looked at
+	MaxFilter  = 1000     // bytes of a filter as written
+	maxTerms   = 50       // words, fields and expressions in it
+	maxDepth   = 10       // of parentheses
+	maxRegexp  = 200      // bytes of one expression
+	maxProgram = 2000     // instructions of one, compiled
+	maxMatched = 4 << 10  // bytes of an entry's text that one sees
+	maxText    = 16 << 10 // bytes of an entry's text in which words are looked for
 )
 
 // A Filter says which entries are wanted. The zero Filter wants all.
