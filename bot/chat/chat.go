@@ -16,7 +16,8 @@ import (
 )
 
 // A Channel is a place on a platform where cards appear, written
-// "adapter:id": "slack:C024BE91L", "discord:80351110224678912".
+// "adapter:id": "slack:C024BE91L", "discord:80351110224678912". An ID that
+// begins with "@" is the direct messages with a user: "slack:@U024BE7LH".
 type Channel struct {
 	Adapter string // the adapter instance's name in the configuration
 	ID      string // the platform's own id
@@ -153,6 +154,11 @@ type Post struct {
 	// the platform can and its limits allow. That it could not be published is
 	// no error.
 	Publish bool
+	// Mentions are told aloud, in words outside the card. Nothing else of a post
+	// ever mentions anybody.
+	Mentions []Mention
+	// Buttons stand under the card; a press comes back with Target set.
+	Buttons []Button
 	// Key identifies the delivery: at most 25 ASCII letters and digits, the
 	// same for every attempt, different for every other delivery.
 	Key string
@@ -161,6 +167,12 @@ type Post struct {
 	// attempt's message exists and returns it instead of posting again, as
 	// far as the platform allows.
 	Tried time.Time
+}
+
+// A Mention is somebody who is told aloud.
+type Mention struct {
+	Role bool   // a role or user group rather than one person
+	ID   string // the platform's id
 }
 
 // An Adapter brings cards and commands to one workspace or bot of a platform.

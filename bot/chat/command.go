@@ -10,7 +10,20 @@ type CommandSpec struct {
 	Name    string // lower case, without the slash
 	Summary string // one line, at most 100 characters (Discord's limit)
 	Options []OptionSpec
+	// Admin keeps the command from members who may not administer, as far as
+	// the platform hides commands; the engine checks Command.Admin all the same.
+	Admin bool
+	// Message offers the command in the menu of a message, where the platform
+	// has one, under Label. Target is set then. It has no options there.
+	Message bool
+	Label   string // of the menu entry, at most 32 characters
+	// Locales hold the name and summary in other languages, by BCP 47 tag.
+	Locales map[string]Localised
 }
+
+// A Localised is a command or option in another language. Empty parts are as
+// in English.
+type Localised struct{ Name, Summary string }
 
 // An OptionKind is the kind of value an option takes.
 type OptionKind int
@@ -19,6 +32,8 @@ type OptionKind int
 const (
 	TextOption OptionKind = iota
 	NumberOption
+	ChoiceOption  // one of Choices
+	ChannelOption // a channel of the same server or workspace; the value is its ID
 )
 
 // An OptionSpec describes one option of a command. Options are never required.
@@ -26,9 +41,11 @@ type OptionSpec struct {
 	Name    string // lower case
 	Summary string // at most 100 characters
 	Kind    OptionKind
-	Min     int  // NumberOption only
-	Max     int  // NumberOption only
-	Suggest bool // the platform should ask for suggestions while it is typed
+	Min     int      // NumberOption only
+	Max     int      // NumberOption only
+	Suggest bool     // the platform should ask for suggestions while it is typed
+	Choices []Choice // ChoiceOption only, at most 25
+	Locales map[string]Localised
 }
 
 // A CommandKind says what a user did.
@@ -59,6 +76,21 @@ type Command struct {
 	Text    string
 	Focus   string // Suggest only: the option being typed
 	Action  string // Press only: the button's Action
+	// Tenant is the server or workspace it was said in; "" in direct messages
+	// outside one.
+	Tenant string
+	// Admin reports that the platform says the user may administer: Manage
+	// Server on Discord, an admin or owner or a member of the group the operator
+	// named on Slack, everybody on a terminal.
+	Admin bool
+	// Private is the channel of direct messages with the user: an ID that begins
+	// with "@".
+	Private Channel
+	// Target is the message whose menu or button was used; "" for none. A button
+	// of a reply has none.
+	Target MessageID
+	// Picked is the value chosen from a Menu, with Kind Press.
+	Picked string
 }
 
 // A Reply answers a command. It is shown only to the person who asked, unless
@@ -69,6 +101,7 @@ type Reply struct {
 	Items   []Card   // shown compactly, in order
 	Note    string   // small print: "Page 1 of 3"
 	Buttons []Button // at most five
+	Menus   []Menu   // at most two
 	Choices []Choice // Suggest only, at most 25
 	Public  bool     // show it to everybody in the channel
 	// Replace reports that the reply takes the place of the message whose
@@ -80,6 +113,18 @@ type Reply struct {
 type Button struct {
 	Label  string // at most 75 characters
 	Action string // handed back in Command.Action: at most 95 bytes of ASCII
+	Danger bool   // it takes something away
+	// Confirm is a question asked before the button counts, where the platform
+	// can ask; "" for none.
+	Confirm string
+}
+
+// A Menu offers choices under a reply. What is picked comes back as a Press
+// with the menu's Action and Command.Picked.
+type Menu struct {
+	Label   string   // at most 75 characters: "Which source?"
+	Action  string   // as of a Button
+	Choices []Choice // 1 to 25
 }
 
 // A Choice is a suggestion for an option's value.

@@ -67,22 +67,16 @@ type Followed struct {
 	At     time.Time
 }
 
-// A Mention is somebody who is told aloud.
-type Mention struct {
-	Role bool   // a role or user group rather than one person
-	ID   string // the platform's id
-}
-
 // A Want is what a channel wants of a source.
 type Want struct {
 	store.Subscription
-	Filter   string    `json:",omitempty"` // rules.Filter; "" = everything
-	Mentions []Mention `json:",omitempty"` // told aloud of what Loud wants
-	Loud     string    `json:",omitempty"` // rules.Filter; "" = key events
-	Paused   bool      `json:",omitempty"`
-	Made     bool      `json:",omitempty"` // by chat; else it adds to a subscription of the file
-	By       string    `json:",omitempty"`
-	At       time.Time `json:",omitzero"`
+	Filter   string         `json:",omitempty"` // rules.Filter; "" = everything
+	Mentions []chat.Mention `json:",omitempty"` // told aloud of what Loud wants
+	Loud     string         `json:",omitempty"` // rules.Filter; "" = key events
+	Paused   bool           `json:",omitempty"`
+	Made     bool           `json:",omitempty"` // by chat; else it adds to a subscription of the file
+	By       string         `json:",omitempty"`
+	At       time.Time      `json:",omitzero"`
 }
 
 // A Room is what a channel wants of everything it is told.
@@ -202,7 +196,7 @@ func (d *Desk) Judge(ch chat.Channel, e *news.Entry) rules.Verdict {
 }
 
 // Mentions returns who is told aloud of an entry in a channel.
-func (d *Desk) Mentions(ch chat.Channel, e *news.Entry) []Mention {
+func (d *Desk) Mentions(ch chat.Channel, e *news.Entry) []chat.Mention {
 	w, ok := d.state.Load().wants[wantKey{e.Source, ch}]
 	if !ok || len(w.Mentions) == 0 {
 		return nil

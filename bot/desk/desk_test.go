@@ -185,7 +185,7 @@ func TestWhoWins(t *testing.T) {
 	if err := set(func(w *desk.Want) { w.Style = store.Thread }); !errors.Is(err, desk.ErrFile) {
 		t.Errorf("the file's style was changed: %v", err)
 	}
-	p.ok(set(func(w *desk.Want) { w.Mentions = []desk.Mention{{Role: true, ID: "S1"}} }))
+	p.ok(set(func(w *desk.Want) { w.Mentions = []chat.Mention{{Role: true, ID: "S1"}} }))
 	p = p.again()
 	e := &news.Entry{Ref: news.Ref{Source: "council"}, Headline: "Budget passed", Key: true}
 	if got := p.Mentions(newsroom, e); len(got) != 1 {
