@@ -69,6 +69,11 @@ type Store interface {
 	Keep(ctx context.Context, key string, value []byte) error
 	// Kept returns what Keep saved, or ErrNotFound.
 	Kept(ctx context.Context, key string) ([]byte, error)
+	// KeepAll keeps several values, or none of them if it fails; a nil value
+	// removes its key.
+	KeepAll(ctx context.Context, values map[string][]byte) error
+	// KeptAll returns the kept values whose keys begin with prefix.
+	KeptAll(ctx context.Context, prefix string) (map[string][]byte, error)
 	// Backup writes a consistent copy of the ledger to w while everything goes
 	// on, and returns its size. A ledger opened from the copy knows that it is
 	// one: an entry that may have been posted after the copy was made is looked
@@ -81,7 +86,7 @@ type Store interface {
 
 // A Subscription promises a channel the entries of a source.
 type Subscription struct {
-	Source  news.SourceID
+	Source  news.SourceID // "" = every source that is followed, now and later
 	Channel chat.Channel
 	Silent  bool     // post without a notification
 	Style   Style    // how entries are arranged in the channel
@@ -340,6 +345,10 @@ type Fold struct {
 	Source  news.SourceID // "" for one of all sources
 	Earlier bool          // updates from before, told late, rather than a burst
 	Within  time.Duration
+	// Until holds the roll-up back until then, if it has no message yet; zero
+	// does not. Entries folded meanwhile into the same roll-up do not send it
+	// earlier.
+	Until time.Time
 }
 
 // A Receipt is the message by which a channel shows an entry, or what else its
@@ -351,6 +360,7 @@ type Receipt struct {
 	Number   uint64 `json:",omitempty"`
 	Message  chat.MessageID
 	Revision int
+	Why      string `json:",omitempty"` // what decided that nothing stands: the words of a filter
 	Digest   [32]byte  // of the card that stands
 	Sent     time.Time // when the message was first posted
 	Edited   time.Time `json:",omitzero"`
@@ -408,6 +418,16 @@ type Queries interface {
 	// History returns the revisions of an entry that are kept, oldest first,
 	// the newest last: at least the last 20. ErrNotFound as Entry.
 	History(ctx context.Context, ref news.Ref) ([]news.Entry, error)
+	// Find returns the entries that have the address (its fragment counts), or
+	// whose card, note or roll-up is the message in the channel; at most 200. A
+	// zero argument is not looked for.
+	Find(ctx context.Context, url string, ch chat.Channel, m chat.MessageID) ([]news.Ref, error)
+	// Receipts returns the receipts of an entry's cards in every channel, by
+	// channel, those without a message among them.
+	Receipts(ctx context.Context, ref news.Ref) ([]Receipt, error)
+	// Promised returns the deliveries of an entry's cards that are pending or
+	// abandoned, by channel.
+	Promised(ctx context.Context, ref news.Ref) (pending, abandoned []Delivery, err error)
 	// Held returns the deliveries that hold up their lane: the first of each
 	// lane that is put off, LastError saying why, the longest waiting first.
 	Held(ctx context.Context, limit int) ([]Delivery, error)

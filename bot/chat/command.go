@@ -13,6 +13,8 @@ type CommandSpec struct {
 	// Admin keeps the command from members who may not administer, as far as
 	// the platform hides commands; the engine checks Command.Admin all the same.
 	Admin bool
+	// Slow gives the handler [SlowTime]: the platform is told to wait.
+	Slow bool
 	// Message offers the command in the menu of a message, where the platform
 	// has one, under Label. Target is set then. It has no options there.
 	Message bool
@@ -142,3 +144,7 @@ type Handler func(ctx context.Context, cmd Command) (Reply, error)
 // after 3 s (Slack "Acknowledging requests", Discord "Responding to an
 // interaction"); the rest is for the way.
 const AnswerTime = 2500 * time.Millisecond
+
+// SlowTime is how long the handler of a slow command may take. Both platforms
+// take a late answer for 15 minutes and more; people do not.
+const SlowTime = 25 * time.Second

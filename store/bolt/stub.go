@@ -30,3 +30,17 @@ func (s *Store) Retry(ctx context.Context, ids ...store.DeliveryID) (int, error)
 func (s *Store) Drop(ctx context.Context, ids ...store.DeliveryID) (int, error)      { return 0, errSoon }
 func (s *Store) History(ctx context.Context, ref news.Ref) ([]news.Entry, error)     { return nil, errSoon }
 func (s *Store) Held(ctx context.Context, limit int) ([]store.Delivery, error)       { return nil, errSoon }
+
+func (s *Store) KeepAll(ctx context.Context, values map[string][]byte) error { return errSoon }
+func (s *Store) KeptAll(ctx context.Context, prefix string) (map[string][]byte, error) {
+	return nil, errSoon
+}
+func (s *Store) Find(ctx context.Context, url string, ch chat.Channel, m chat.MessageID) ([]news.Ref, error) {
+	return nil, errSoon
+}
+func (s *Store) Receipts(ctx context.Context, ref news.Ref) ([]store.Receipt, error) {
+	return nil, errSoon
+}
+func (s *Store) Promised(ctx context.Context, ref news.Ref) (pending, abandoned []store.Delivery, err error) {
+	return nil, nil, errSoon
+}
