@@ -8,13 +8,18 @@ import (
 
 // Revise returns the entry to record when prev, as recorded, was read again as
 // next at the time now: next's words with prev's identity and history, one
-// revision on. The rules by which an edit is classed stand here and nowhere
-// else:
+// revision on. The rules by which a change is classed stand here and nowhere
+// else. The first that holds is the Class:
 //
+//   - prev was withdrawn: Reinstatement;
 //   - a quote's words or its named speaker changed, or the entry now says that
-//     it corrects something: Corrected, and Was keeps what no longer stands;
-//   - anything else: Updated;
-//   - once corrected, an entry stays marked so.
+//     it corrects something: Correction, and Was keeps what no longer stands;
+//   - nothing changed that a reader would call a change (see cosmetic):
+//     Cosmetic, and Status and Changed stay what they were;
+//   - anything else: Material.
+//
+// Status follows: Updated, but Corrected where a quote is corrected or the
+// entry says so; once corrected, an entry stays marked so.
 func Revise(prev, next Entry, now time.Time) Entry {
 	next.Ref, next.FirstSeen = prev.Ref, prev.FirstSeen
 	next.Revision, next.Changed = prev.Revision+1, now
@@ -28,32 +33,57 @@ func Revise(prev, next Entry, now time.Time) Entry {
 	if next.Author == "" {
 		next.Author = prev.Author
 	}
-	was := replaced(prev.Quotes, next.Quotes)
+	was := Replaced(prev.Quotes, next.Quotes)
+	next.Class = classOf(&prev, &next, len(was) > 0)
 	for _, q := range prev.Was {
 		if !standsIn(q, next.Quotes) && !slices.Contains(was, q) {
 			was = append(was, q)
 		}
 	}
 	next.Was = was
-	next.Status = Updated
-	if prev.Status == Corrected || len(was) > 0 ||
-		saysCorrection(&next) && (!saysCorrection(&prev) || prev.Status == Withdrawn) {
+	switch {
+	case next.Class == Cosmetic:
+		next.Status, next.Changed = prev.Status, prev.Changed
+	case next.Class == Correction, prev.Status == Corrected, len(was) > 0,
+		prev.Status == Withdrawn && saysCorrection(&next):
 		next.Status = Corrected
+	default:
+		next.Status = Updated
 	}
 	return next
 }
 
+func classOf(prev, next *Entry, requoted bool) Class {
+	switch {
+	case prev.Withdrawn:
+		return Reinstatement
+	case requoted, saysCorrection(next) && !saysCorrection(prev):
+		return Correction
+	case cosmetic(prev, next):
+		return Cosmetic
+	}
+	return Material
+}
+
 // Retract returns prev as withdrawn by its source at the time now.
 func Retract(prev Entry, now time.Time) Entry {
-	prev.Withdrawn, prev.Status = true, Withdrawn
+	prev.Withdrawn, prev.Status, prev.Class = true, Withdrawn, Withdrawal
 	prev.Changed = now
 	prev.Revision++
 	return prev
 }
 
-// replaced returns the quotes of prev whose words or speaker changed in next.
+// loudness orders the classes: what a reader must be told most comes last.
+var loudness = []Class{"", Cosmetic, Material, Correction, Reinstatement, Withdrawal}
+
+// Louder reports whether a reader must rather be told of c than of than.
+func (c Class) Louder(than Class) bool {
+	return slices.Index(loudness, c) > slices.Index(loudness, than)
+}
+
+// Replaced returns the quotes of prev whose words or speaker changed in next.
 // A quote that was merely cut is none: its words were not corrected.
-func replaced(prev, next []Quote) []Quote {
+func Replaced(prev, next []Quote) []Quote {
 	var was []Quote
 	for _, p := range prev {
 		if p.InHeadline || standsIn(p, next) {
