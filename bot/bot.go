@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/desk"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
 )
@@ -41,6 +42,9 @@ type Options struct {
 	Polls         int          // readings at the same time; 0 means 16
 	Lanes         int          // channels served at the same time; 0 means 64
 	Observer      Observer     // nil observes nothing
+	// Desk keeps what is decided in chat; Sources and Subscriptions are not
+	// looked at then, but its. Nil leaves everything to the file.
+	Desk *desk.Desk
 
 	EditWindow time.Duration  // a card is edited at most once in it; 0 means 30 s, negative no window
 	PerMinute  int            // cards a channel takes in a minute before plain updates are folded; 0 means 10
@@ -56,6 +60,8 @@ type Bot struct {
 	sources    []news.Source
 	subs       []store.Subscription
 	observer   Observer
+	desk       *desk.Desk
+	follows    pendingFollows
 	poller     *poller
 	dispatcher *dispatcher
 }
@@ -73,6 +79,7 @@ func New(o Options) (*Bot, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bot{store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
+	b.desk = o.Desk
 	if b.observer = o.Observer; b.observer == nil {
 		b.observer = unobserved{}
 	}

@@ -18,7 +18,7 @@ const module = "github.com/pullquote/pullquote/"
 // only what is built into the program is held to the plan.
 var doors = map[string][]string{
 	"":                             {"bot/cli"},
-	"bot":                          {"bot/news", "bot/chat", "bot/quote", "bot/summary", "store"},
+	"bot":                          {"bot/news", "bot/chat", "bot/quote", "bot/summary", "bot/rules", "bot/desk", "store"},
 	"bot/news":                     {},
 	"bot/chat":                     {},
 	"bot/demo":                     {},

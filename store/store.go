@@ -148,6 +148,7 @@ type Lease struct {
 	FirstSight bool      // nothing was ever recorded of this source
 	Failures   int       // readings failed in a row
 	Problem    string    // what went wrong last time; "" if nothing
+	Title      string    // the page's own title, as of the last reading
 	Ended      bool      // the coverage had ended at the last reading
 	Active     time.Time // when an entry was last added or changed; FirstSeen if never since
 	Newest     time.Time // When of the newest entry; zero if there is none

@@ -107,6 +107,9 @@ type Entry struct {
 	Status    Status    `json:",omitempty"`
 	Was       []Quote   `json:",omitempty"` // quotes of the revision before that no longer stand
 	Class     Class     `json:",omitempty"` // of the newest revision
+	// Pulled reports that it was withdrawn by the desk, not by its source: it
+	// stays so whatever the source does.
+	Pulled bool `json:",omitempty"`
 }
 
 // A Class says how much the newest revision of an entry changed. What each

@@ -1,0 +1,87 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/store"
+)
+
+// pull asks whether an update is to be withdrawn everywhere.
+func (b *Bot) pull(ctx context.Context, r request) (chat.Reply, error) {
+	e, reply, ok, err := b.subject(ctx, r)
+	if err != nil || !ok {
+		return reply, err
+	}
+	if e.Pulled {
+		return say("It was pulled already."), nil
+	}
+	id := b.follows.put(pendingFollow{entry: e.Ref, user: r.User, at: time.Now()})
+	return chat.Reply{
+		Title:   "Pull this update from every channel?",
+		Text:    titleOf(&e),
+		Note:    "Its cards everywhere will say that it was pulled, without its words. It does not come back when the source changes it.",
+		Buttons: []chat.Button{{Label: "Pull it", Action: "pull." + id, Danger: true}, {Label: "Cancel", Action: "cancel"}},
+	}, nil
+}
+
+// confirmPull withdraws an entry by the desk's own decision.
+func (b *Bot) confirmPull(ctx context.Context, r request, id string) (chat.Reply, error) {
+	f, ok := b.follows.take(id, r.User, time.Now())
+	if !ok || f.entry == (news.Ref{}) {
+		return say("That was a while ago: please ask again."), nil
+	}
+	if err := b.pullEntry(ctx, f.entry); err != nil {
+		return chat.Reply{}, err
+	}
+	if err := b.desk.Note(ctx, r.actor(), "pull", f.entry.String()); err != nil {
+		return chat.Reply{}, err
+	}
+	return chat.Reply{Text: "It is being pulled from every channel. /audit says who did it.", Replace: true}, nil
+}
+
+// pullEntry records that an entry is withdrawn by the desk. It waits for a
+// reading of its source that is under way.
+func (b *Bot) pullEntry(ctx context.Context, ref news.Ref) error {
+	l, err := b.claim(ctx, ref.Source)
+	if err != nil {
+		return fmt.Errorf("claim %s: %w", ref.Source, err)
+	}
+	rest := store.Rest{Cursor: l.Cursor, Next: l.Due, Problem: l.Problem}
+	e, err := b.store.Entry(ctx, ref)
+	if err != nil || e.Pulled {
+		return errors.Join(err, b.store.Rest(ctx, l, rest))
+	}
+	e = news.Retract(e, time.Now().UTC())
+	e.Pulled = true
+	_, err = b.store.Record(ctx, l, store.Poll{
+		Title: l.Title, Format: l.Cursor.Format, Ended: l.Ended, Cursor: l.Cursor, Next: l.Due,
+		Changes: []news.Change{{Kind: news.Retracted, Entry: e}},
+	})
+	if err != nil {
+		return fmt.Errorf("record %s: %w", ref, err)
+	}
+	b.dispatcher.wake()
+	return nil
+}
+
+// claim claims a source, waiting for whoever has it.
+func (b *Bot) claim(ctx context.Context, id news.SourceID) (store.Lease, error) {
+	t := time.NewTicker(50 * time.Millisecond)
+	defer t.Stop()
+	for {
+		l, err := b.store.Claim(ctx, id, pollLease)
+		if !errors.Is(err, store.ErrBusy) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return store.Lease{}, ctx.Err()
+		case <-t.C:
+		}
+	}
+}
