@@ -40,15 +40,17 @@ type Options struct {
 	Subscriptions []store.Subscription
 	Logger        *slog.Logger // nil discards
 	Polls         int          // readings at the same time; 0 means 16
-	Lanes         int          // channels served at the same time; 0 means 64
+	Lanes         int          // channels served at the same time, an equal share per adapter; 0 means 256
 	Observer      Observer     // nil observes nothing
 	// Desk keeps what is decided in chat; Sources and Subscriptions are not
 	// looked at then, but its. Nil leaves everything to the file.
 	Desk *desk.Desk
+	// Names gives commands other names than their own; see [Commands].
+	Names map[string]string
 
 	EditWindow time.Duration  // a card is edited at most once in it; 0 means 30 s, negative no window
-	PerMinute  int            // cards a channel takes in a minute before plain updates are folded; 0 means 10
-	CatchUp    int            // late updates that get a card of their own after a pause; 0 means 10
+	PerMinute  int            // cards a channel takes in a minute before plain updates are folded; 0 means 10, negative no limit
+	CatchUp    int            // late updates that get a card of their own after a pause; 0 means 10, negative no limit
 	Operators  []chat.Channel // where the bot says what is wrong with it; nil = in the log only
 }
 
@@ -83,7 +85,7 @@ func New(o Options) (*Bot, error) {
 	if b.observer = o.Observer; b.observer == nil {
 		b.observer = unobserved{}
 	}
-	b.dispatcher = newDispatcher(o.Store, o.Adapters, orDefault(o.Lanes, 64), log)
+	b.dispatcher = newDispatcher(o, log, b.observer)
 	schedules := make(map[news.SourceID]schedule, len(o.Sources))
 	var errs []error
 	for _, src := range o.Sources {

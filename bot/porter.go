@@ -1,0 +1,363 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/store"
+)
+
+// A porter works off one claimed lane.
+type porter struct {
+	*dispatcher
+	lane    store.Lane
+	adapter chat.Adapter
+	sending context.Context // ends what is under way when the grace is over
+	until   time.Time       // when the lane is due again; zero = as its deliveries say
+	result  laneResult
+}
+
+const (
+	// defaultEditWindow lets a desk that tidies up a new entry do so in one edit.
+	defaultEditWindow = 30 * time.Second
+
+	// A porter waits for a platform's pace as long as shortWait, and looks again
+	// no sooner than shortLook. For longer it gives the lane back.
+	shortWait = 250 * time.Millisecond
+	shortLook = time.Millisecond
+	maxWaited = 10 * time.Second // in all, for one delivery
+)
+
+func (d *dispatcher) porter(sending context.Context, l store.Lane) *porter {
+	return &porter{
+		dispatcher: d, lane: l, adapter: d.adapters[l.Channel.Adapter], sending: sending,
+		result: laneResult{adapter: l.Channel.Adapter},
+	}
+}
+
+// serve works off the lane until as many deliveries are done as it held, or
+// nothing more is due, or it is put off, or ctx is done.
+func (p *porter) serve(ctx context.Context) laneResult {
+	save := context.WithoutCancel(ctx) // what happened must be saved whoever stops
+	p.result.err = p.ledgerError(p.work(ctx, save))
+	if err := p.store.Release(save, p.lane, p.until); p.result.err == nil && fatal(err) {
+		p.result.err = fmt.Errorf("release %s: %w", p.lane.Channel, err)
+	}
+	return p.result
+}
+
+func (p *porter) work(ctx, save context.Context) error {
+	for n := 0; n < p.lane.Pending && ctx.Err() == nil && time.Until(p.lane.Expires) > 2*sendTime; n++ {
+		if err := p.relieve(save, p.lane.Pending-n); err != nil {
+			return err
+		}
+		if !p.paced(ctx, n > 0) {
+			return nil
+		}
+		w, ok, err := p.store.Begin(save, p.lane)
+		if err != nil || !ok {
+			return err
+		}
+		again, err := p.deliver(save, w)
+		if err != nil || !again {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledgerError passes on what must stop the bot, and logs the rest: a lane lost
+// to another porter is that porter's affair now.
+func (p *porter) ledgerError(err error) error {
+	if fatal(err) {
+		return fmt.Errorf("deliver to %s: %w", p.lane.Channel, err)
+	}
+	if err != nil {
+		p.log.Warn("lane given up", "channel", p.lane.Channel.String(), "error", err)
+	}
+	return nil
+}
+
+// relieve folds what is too much for the channel into a roll-up.
+func (p *porter) relieve(ctx context.Context, pending int) error {
+	now := time.Now()
+	load := p.posted.load(p.lane.Channel, now)
+	if pending <= p.pressure.room(load) {
+		return nil
+	}
+	waiting, err := p.store.Waiting(ctx, p.lane, maxWaiting)
+	if err != nil {
+		return err
+	}
+	load.now, load.threaded = now, p.threaded
+	for _, g := range p.pressure.fold(load, waiting) {
+		p.log.Info("updates folded", "channel", p.lane.Channel.String(), "entries", len(g.ids), "earlier", g.fold.Earlier)
+		if err := p.store.Fold(ctx, p.lane, g.ids, g.fold); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// threaded reports whether the entries of a source stand in a thread of the
+// channel.
+func (p *porter) threaded(source news.SourceID) bool {
+	style, ok := p.styles[subscribed{p.lane.Channel, source}]
+	if !ok {
+		style = p.styles[subscribed{p.lane.Channel, ""}] // every source
+	}
+	return style != store.Cards
+}
+
+// paced waits until the platform's limits allow a request, and reports whether
+// they do. If they do not for long, or if so many wait already that waiting in
+// line is no use, the lane is put off. sent says that something was sent in
+// this lane just now: then it is the channel that must wait, and the porter has
+// better things to do.
+func (p *porter) paced(ctx context.Context, sent bool) bool {
+	queue := p.queues[p.result.adapter]
+	queued := false
+	defer func() {
+		if queued && queue.Add(-1) == maxQueue/2 {
+			p.wake() // there is room in the queue again
+		}
+	}()
+	for waited := time.Duration(0); waited < maxWaited; {
+		wait := p.pace()
+		if wait <= 0 {
+			return true
+		}
+		if !queued {
+			queued = true
+			if queue.Add(1) > maxQueue || sent {
+				wait = max(wait, shortLook)
+				p.until = time.Now().Add(min(wait, maxPause))
+				return false
+			}
+		}
+		if wait > shortWait {
+			p.until = time.Now().Add(min(wait, maxPause))
+			return false
+		}
+		wait = max(wait, shortLook)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		}
+		waited += wait
+	}
+	return false
+}
+
+func (p *porter) pace() (wait time.Duration) {
+	defer func() {
+		if e := recover(); e != nil {
+			p.log.Error("adapter panicked", "channel", p.lane.Channel.String(), "panic", e, "stack", string(debug.Stack()))
+			wait = maxPause
+		}
+	}()
+	return p.adapter.Pace(p.lane.Channel)
+}
+
+// deliver makes one message stand in the channel and files the receipt. again
+// reports whether the lane can go on at once.
+func (p *porter) deliver(ctx context.Context, w store.Work) (again bool, err error) {
+	if w, err = p.asPromised(ctx, w); err != nil {
+		return false, err
+	}
+	post, sum, err := p.compose(w)
+	if err != nil {
+		return true, p.abandon(ctx, w, err)
+	}
+	rec := receiptOf(w, sum)
+	switch p.step(w, sum) {
+	case toRest:
+		return true, p.settle(ctx, w, rec)
+	case toForget:
+		rec.Gone = true
+		return true, p.settle(ctx, w, rec)
+	case toWait:
+		return true, p.store.Postpone(ctx, p.lane, w.Delivery.ID, store.Postponement{
+			Until: w.Receipt.Edited.Add(p.window), Alone: true, Free: true, Unknown: !w.Delivery.Tried.IsZero()})
+	case toSend:
+		rec.Message, err = p.send(post)
+		rec.Sent = time.Now().UTC()
+	case toEdit:
+		err = p.edit(rec.Message, post.Card)
+		rec.Edited = time.Now().UTC()
+	case toRemove:
+		rec.Message, err = p.remove(rec.Message, post.Card)
+		rec.Edited = time.Now().UTC()
+	}
+	if err != nil {
+		return p.trouble(ctx, w, rec, err)
+	}
+	return true, p.stands(ctx, w, rec)
+}
+
+// A step is what is to be done about a delivery.
+type step int
+
+const (
+	toRest   step = iota // nothing: it stands, or nothing needs to
+	toForget             // nothing, ever: the place where it was to stand is gone
+	toWait               // nothing yet: it was edited just now
+	toSend
+	toEdit
+	toRemove
+)
+
+func (p *porter) step(w store.Work, sum [32]byte) step {
+	switch r := w.Receipt; {
+	case r == nil && nothingToShow(w):
+		return toRest
+	case r == nil && homeless(w):
+		return toForget
+	case r == nil:
+		return toSend
+	case r.Gone:
+		return toRest
+	case w.Delivery.Kind == store.Card && w.Entry.Withdrawn && w.Subscription.Delete:
+		return toRemove
+	case r.Digest == sum, r.Frozen:
+		return toRest
+	case time.Since(r.Edited) < p.window:
+		return toWait
+	}
+	return toEdit
+}
+
+// asPromised gives a note the revision it is about, should the entry have
+// changed again since.
+func (p *porter) asPromised(ctx context.Context, w store.Work) (store.Work, error) {
+	if w.Delivery.Kind != store.Note || uint64(w.Entry.Revision) == w.Delivery.Number {
+		return w, nil
+	}
+	kept, err := p.history(ctx, w.Delivery.Entry)
+	for _, e := range kept {
+		if uint64(e.Revision) == w.Delivery.Number {
+			w.Entry = e
+		}
+	}
+	return w, err
+}
+
+// history returns the revisions of an entry that are kept; none of an entry
+// that is not.
+func (p *porter) history(ctx context.Context, ref news.Ref) ([]news.Entry, error) {
+	kept, err := p.store.History(ctx, ref)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return kept, err
+}
+
+// compose returns the post and the digest of its card. An entry of a kind that
+// nobody thought of stops neither its channel nor the bot.
+func (p *porter) compose(w store.Work) (post chat.Post, sum [32]byte, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			p.log.Error("card not composed", "entry", w.Delivery.Entry.String(), "panic", e, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic while composing the card: %v", e)
+		}
+	}()
+	post = postOf(w)
+	return post, digest(post.Card), nil
+}
+
+// receiptOf returns the receipt to file when all goes well.
+func receiptOf(w store.Work, sum [32]byte) store.Receipt {
+	d := w.Delivery
+	rec := store.Receipt{
+		Channel: d.Channel, Kind: d.Kind, Entry: d.Entry, Number: d.Number, Revision: d.Revision, Digest: sum,
+	}
+	if d.Kind == store.Card {
+		rec.Revision = max(d.Revision, w.Entry.Revision)
+	}
+	if r := w.Receipt; r != nil {
+		rec.Message, rec.Sent, rec.Edited, rec.Gone, rec.Frozen = r.Message, r.Sent, r.Edited, r.Gone, r.Frozen
+		if r.Frozen {
+			rec.Digest = r.Digest // it shows what it showed
+		}
+	}
+	return rec
+}
+
+func (p *porter) send(post chat.Post) (id chat.MessageID, err error) {
+	ctx, cancel := context.WithTimeout(p.sending, sendTime)
+	defer cancel()
+	defer recovered(p.log, post.Channel, &err)
+	return p.adapter.Send(ctx, post)
+}
+
+func (p *porter) edit(id chat.MessageID, card chat.Card) (err error) {
+	ctx, cancel := context.WithTimeout(p.sending, sendTime)
+	defer cancel()
+	defer recovered(p.log, p.lane.Channel, &err)
+	return p.adapter.Edit(ctx, p.lane.Channel, id, card)
+}
+
+// remove deletes the message and returns what stands: nothing, or, where the
+// platform does not delete, the message, whose card says that it is withdrawn.
+func (p *porter) remove(id chat.MessageID, card chat.Card) (chat.MessageID, error) {
+	err := p.deleteMessage(id)
+	if r := chat.ReasonOf(err); r != chat.Rejected && r != chat.Frozen {
+		return "", err
+	}
+	return id, p.edit(id, card)
+}
+
+func (p *porter) deleteMessage(id chat.MessageID) (err error) {
+	ctx, cancel := context.WithTimeout(p.sending, sendTime)
+	defer cancel()
+	defer recovered(p.log, p.lane.Channel, &err)
+	return p.adapter.Delete(ctx, p.lane.Channel, id)
+}
+
+// stands files the receipt of a message that was accepted just now.
+func (p *porter) stands(ctx context.Context, w store.Work, rec store.Receipt) error {
+	now := time.Now()
+	if w.Receipt == nil {
+		p.posted.add(p.lane.Channel, now, w)
+		if err := p.notices.takes(ctx, w); err != nil {
+			return err
+		}
+	}
+	p.log.Debug("card stands", "channel", p.lane.Channel.String(), "kind", string(w.Delivery.Kind),
+		"entry", rec.Entry.String(), "revision", rec.Revision)
+	if err := p.settle(ctx, w, rec); err != nil {
+		return err
+	}
+	if w.Delivery.Kind == store.Card {
+		p.observer.Delivered(rec.Entry.Source, p.lane.Channel, w.Entry.Published, firstShown(w), now, w.Receipt != nil)
+	}
+	return nil
+}
+
+// firstShown returns when the revision that is shown was first seen.
+func firstShown(w store.Work) time.Time {
+	switch {
+	case w.Entry.Revision <= 1:
+		return w.Entry.FirstSeen
+	case w.Entry.Class == news.Cosmetic:
+		return w.Delivery.Enqueued
+	}
+	return w.Entry.Changed
+}
+
+// settle files the receipt, and promises the note that the change asks for.
+func (p *porter) settle(ctx context.Context, w store.Work, rec store.Receipt) error {
+	also, err := p.noteFor(ctx, w, rec)
+	if err != nil {
+		return err
+	}
+	return p.store.Settle(ctx, p.lane, w.Delivery.ID, rec, also...)
+}
