@@ -64,6 +64,7 @@ type Bot struct {
 	observer   Observer
 	desk       *desk.Desk
 	follows    pendingFollows
+	renamed    renames
 	poller     *poller
 	dispatcher *dispatcher
 }
@@ -81,11 +82,11 @@ func New(o Options) (*Bot, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bot{store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
-	b.desk = o.Desk
+	b.desk, b.renamed = o.Desk, o.Names
 	if b.observer = o.Observer; b.observer == nil {
 		b.observer = unobserved{}
 	}
-	b.dispatcher = newDispatcher(o, log, b.observer)
+	b.dispatcher = newDispatcher(o.Store, o.Adapters, orDefault(o.Lanes, 64), log)
 	schedules := make(map[news.SourceID]schedule, len(o.Sources))
 	var errs []error
 	for _, src := range o.Sources {
@@ -146,7 +147,7 @@ func (b *Bot) serve(ctx context.Context) (wait func()) {
 	var g errgroup.Group
 	for _, a := range b.adapters {
 		g.Go(func() error {
-			if err := a.Serve(ctx, Commands(), b.Handle); err != nil {
+			if err := a.Serve(ctx, Commands(b.renamed), b.Handle); err != nil {
 				b.log.Error("commands stopped", "adapter", a.Name(), "error", err)
 			}
 			return nil

@@ -30,37 +30,61 @@ const (
 // each other.
 func commands() []command {
 	source := chat.OptionSpec{Name: "source", Summary: "Which source, by name or part of it; all of them if left out", Suggest: true}
+	since := chat.OptionSpec{Name: "since", Summary: "How far back: 30m, 6h, 2d or today"}
 	count := chat.OptionSpec{Name: "count", Summary: "How many on a page", Kind: chat.NumberOption, Min: 1, Max: maxCount}
 	return []command{
 		{chat.CommandSpec{Name: "latest", Summary: "The newest updates",
 			Options: []chat.OptionSpec{source, count}}, "/latest harbour 3", (*Bot).latest},
 		{chat.CommandSpec{Name: "quotes", Summary: "Who said what: the newest quotes, by words or speaker",
 			Options: []chat.OptionSpec{
-				{Name: "words", Summary: "Words of the quote or its speaker; all quotes if left out", Suggest: true}, count,
+				{Name: "speaker", Summary: "Who said it", Suggest: true},
+				{Name: "words", Summary: "Words of the quote or its speaker; all quotes if left out", Suggest: true},
+				source, since, count,
 			}}, "/quotes harbour master 3", (*Bot).quotes},
 		{chat.CommandSpec{Name: "summary", Summary: "The updates that best stand for a period",
-			Options: []chat.OptionSpec{source,
-				{Name: "period", Summary: "How far back: 30m, 6h, 2d or today; 24h if left out"},
-			}}, "/summary harbour 6h", (*Bot).summary},
+			Options: []chat.OptionSpec{source, since}}, "/summary harbour 6h", (*Bot).summary},
 		{chat.CommandSpec{Name: "help", Summary: "What you can ask"}, "/help", (*Bot).help},
 	}
 }
 
 // Commands returns what chat users can ask, for adapters to register and for
-// manifests.
-func Commands() []chat.CommandSpec {
-	rows := commands()
-	specs := make([]chat.CommandSpec, len(rows))
-	for i, c := range rows {
-		specs[i] = c.CommandSpec
+// manifests. names gives commands other names, such as "latest": "news-latest",
+// for workspaces that have one of the name already.
+func Commands(names map[string]string) []chat.CommandSpec {
+	var specs []chat.CommandSpec
+	for _, c := range commands() {
+		specs = append(specs, c.CommandSpec)
+	}
+	for _, d := range deskCommands() {
+		specs = append(specs, d.CommandSpec)
+	}
+	for i := range specs {
+		s := &specs[i]
+		s.Locales = locales[s.Name]
+		if n := names[s.Name]; n != "" {
+			s.Name, s.Locales = n, nil
+		}
 	}
 	return specs
 }
 
 // Handle answers one command. It is a [chat.Handler].
 func (b *Bot) Handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) {
+	cmd.Name = b.renamed.own(cmd.Name)
+	reply, err := b.handle(ctx, cmd)
+	return b.renamed.reply(reply), err
+}
+
+func (b *Bot) handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) {
 	if cmd.Kind == chat.Suggest {
 		return b.suggest(ctx, cmd)
+	}
+	if reply, ok, err := b.decide(ctx, cmd); ok {
+		if err != nil {
+			b.log.Error("command not answered", "command", cmd.Name, "error", err)
+			return chat.Reply{}, fmt.Errorf("answer /%s: %w", cmd.Name, err)
+		}
+		return reply, nil
 	}
 	q, err := parseQuery(cmd, time.Now())
 	if err != nil {
@@ -70,6 +94,7 @@ func (b *Bot) Handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) 
 		if c.Name != q.command {
 			continue
 		}
+		q.admin = cmd.Admin
 		reply, err := c.answer(b, ctx, q)
 		if err != nil {
 			b.log.Error("command not answered", "command", q.command, "error", err)
@@ -114,16 +139,27 @@ func (b *Bot) latest(ctx context.Context, q query) (chat.Reply, error) {
 }
 
 func (b *Bot) quotes(ctx context.Context, q query) (chat.Reply, error) {
-	hits, more, err := b.store.Quotes(ctx, store.Query{Words: q.words, AsOf: q.asOf, Offset: q.offset, Limit: q.count})
+	src, reply, ok, err := b.pick(ctx, q)
+	if err != nil || !ok {
+		return reply, err
+	}
+	sel := store.Query{Words: q.words, Speaker: q.speaker, AsOf: q.asOf, Offset: q.offset, Limit: q.count}
+	if src != nil {
+		sel.Sources = []news.SourceID{src.Source.ID}
+	}
+	if q.period > 0 {
+		sel.Since = q.since()
+	}
+	hits, more, err := b.store.Quotes(ctx, sel)
 	if err != nil {
 		return chat.Reply{}, err
 	}
 	if len(hits) == 0 {
 		return b.noQuotes(ctx, q)
 	}
-	reply := chat.Reply{Title: "Latest quotes"}
-	if q.words != "" {
-		reply.Title = fmt.Sprintf("Quotes for “%s”", q.words)
+	reply = chat.Reply{Title: "Latest quotes" + nameOf(src)}
+	if asked := q.askedQuotes(); asked != "" {
+		reply.Title = "Quotes " + asked + nameOf(src)
 	}
 	names, err := b.names(ctx)
 	if err != nil {
@@ -141,10 +177,14 @@ func (b *Bot) quotes(ctx context.Context, q query) (chat.Reply, error) {
 }
 
 func (b *Bot) noQuotes(ctx context.Context, q query) (chat.Reply, error) {
-	if q.words == "" {
+	asked := q.askedQuotes()
+	if asked == "" && q.source == "" {
 		return b.nothingYet(ctx, nil)
 	}
-	text := fmt.Sprintf("No quote holds “%s”, nor does a speaker's name or role.", q.words)
+	text := strings.TrimSpace("There are no quotes "+asked) + "."
+	if q.words != "" && q.speaker == "" && q.period == 0 {
+		text = fmt.Sprintf("No quote holds “%s”, nor does a speaker's name or role.", q.words)
+	}
 	speakers, err := b.store.Speakers(ctx, "", 5)
 	if err != nil {
 		return chat.Reply{}, err
@@ -155,10 +195,28 @@ func (b *Bot) noQuotes(ctx context.Context, q query) (chat.Reply, error) {
 	return chat.Reply{Text: text}, nil
 }
 
+// askedQuotes says what /quotes looks for, beside the source.
+func (q query) askedQuotes() string {
+	var parts []string
+	if q.words != "" {
+		parts = append(parts, fmt.Sprintf("for “%s”", q.words))
+	}
+	if q.speaker != "" {
+		parts = append(parts, fmt.Sprintf("of “%s”", q.speaker))
+	}
+	if q.period > 0 {
+		parts = append(parts, "of the last "+spoken(q.period))
+	}
+	return strings.Join(parts, " ")
+}
+
 // summaryWindow bounds how many entries a summary reads.
 const summaryWindow = 500
 
 func (b *Bot) summary(ctx context.Context, q query) (chat.Reply, error) {
+	if q.period == 0 {
+		q.period = defaultPeriod
+	}
 	src, reply, ok, err := b.pick(ctx, q)
 	if err != nil || !ok {
 		return reply, err
@@ -198,14 +256,25 @@ func (b *Bot) summary(ctx context.Context, q query) (chat.Reply, error) {
 	return reply, nil
 }
 
-func (b *Bot) help(_ context.Context, _ query) (chat.Reply, error) {
+func (b *Bot) help(_ context.Context, q query) (chat.Reply, error) {
 	var sb strings.Builder
-	for _, c := range commands() {
+	line := func(c chat.CommandSpec, example string) {
+		if c.Admin && !q.admin {
+			return
+		}
 		sb.WriteString("/" + c.Name)
 		for _, o := range c.Options {
 			sb.WriteString(" [" + o.Name + "]")
 		}
-		sb.WriteString("\n    " + c.Summary + ". Example: " + c.example + "\n")
+		sb.WriteString("\n    " + c.Summary + ". Example: " + example + "\n")
+	}
+	for _, c := range commands() {
+		line(c.CommandSpec, c.example)
+	}
+	if b.desk != nil {
+		for _, d := range deskCommands() {
+			line(d.CommandSpec, d.example)
+		}
 	}
 	sb.WriteString("Answers are shown only to you; the Share button shows them to the channel.")
 	return chat.Reply{Title: "What you can ask", Text: sb.String()}, nil

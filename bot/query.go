@@ -18,11 +18,13 @@ type query struct {
 	command string
 	source  string
 	words   string
+	speaker string // /quotes only
 	count   int
 	offset  int
 	period  time.Duration
 	asOf    time.Time // pages of one answer show the same state of things
 	share   bool      // show it to the channel
+	admin   bool      // the one who asks may administer
 }
 
 const (
@@ -43,44 +45,80 @@ func parseQuery(cmd chat.Command, now time.Time) (query, error) {
 	if cmd.Kind == chat.Press {
 		return parseAction(cmd.Action)
 	}
-	q := query{command: strings.ToLower(cmd.Name), count: defaultCount, period: defaultPeriod, asOf: now.UTC().Truncate(time.Second).Add(time.Second)}
+	q := query{command: strings.ToLower(cmd.Name), count: defaultCount, asOf: now.UTC().Truncate(time.Second).Add(time.Second)}
 	if cmd.Options == nil {
 		return q, q.parseText(cmd.Text, now)
 	}
 	q.source = tidy(cmd.Options["source"])
 	q.words = tidy(cmd.Options["words"])
+	q.speaker = tidy(cmd.Options["speaker"])
 	if n, err := strconv.Atoi(cmd.Options["count"]); err == nil {
 		q.count = clampCount(n)
 	}
-	if p := tidy(cmd.Options["period"]); p != "" {
-		d, ok := parsePeriod(p, now)
-		if !ok {
-			return q, errPeriod
-		}
-		q.period = d
+	return q, q.setPeriod(tidy(cmd.Options["since"]), now)
+}
+
+// setPeriod reads how far back is asked for; "" leaves it.
+func (q *query) setPeriod(text string, now time.Time) error {
+	if text == "" {
+		return nil
 	}
-	return q, nil
+	d, ok := parsePeriod(text, now)
+	if !ok {
+		return errPeriod
+	}
+	q.period = d
+	return nil
 }
 
 // parseText reads "[source or words] [count or period]": the last word counts
-// as the number or period if it is one, everything else is one name.
+// as the number or period if it is one, everything else is one name. What is
+// named, as in speaker:lindqvist or source:"town council", is taken out first.
 func (q *query) parseText(text string, now time.Time) error {
+	text, named := cutNamed(text, "source", "words", "speaker", "since", "count")
+	q.source, q.words, q.speaker = tidy(named["source"]), tidy(named["words"]), tidy(named["speaker"])
+	if n, err := strconv.Atoi(named["count"]); err == nil {
+		q.count = clampCount(n)
+	}
+	if err := q.setPeriod(tidy(named["since"]), now); err != nil {
+		return err
+	}
 	fields := strings.Fields(tidy(text))
 	if n := len(fields); n > 0 {
 		last := fields[n-1]
-		if d, ok := parsePeriod(last, now); ok && q.command == "summary" {
+		if d, ok := parsePeriod(last, now); ok && (q.command == "summary" || q.command == "quotes") {
 			q.period, fields = d, fields[:n-1]
 		} else if c, err := strconv.Atoi(last); err == nil && c > 0 && q.command != "summary" {
 			q.count, fields = clampCount(c), fields[:n-1]
 		}
 	}
 	rest := strings.Join(fields, " ")
-	if q.command == "quotes" {
+	switch {
+	case rest == "":
+	case q.command == "quotes":
 		q.words = rest
-	} else {
+	default:
 		q.source = rest
 	}
 	return nil
+}
+
+// cutNamed takes "name:value" and name:"more words" out of text.
+func cutNamed(text string, names ...string) (rest string, named map[string]string) {
+	named = make(map[string]string)
+	text = strings.ToValidUTF8(text[:min(len(text), 8*maxWords)], "")
+	var words []string
+	for text = strings.TrimSpace(text); text != ""; {
+		name, ok := namedFirst(text, names)
+		if ok {
+			named[name], text = firstValue(text[len(name)+1:])
+			continue
+		}
+		var w string
+		w, text, _ = strings.Cut(text, " ")
+		words, text = append(words, w), strings.TrimSpace(text)
+	}
+	return strings.Join(words, " "), named
 }
 
 func clampCount(n int) int { return min(max(n, 1), maxCount) }
@@ -122,19 +160,16 @@ func parsePeriod(s string, now time.Time) (time.Duration, bool) {
 func (q query) since() time.Time { return q.asOf.Add(-q.period) }
 
 // action encodes the query into a button: version, command, share, count,
-// offset, as-of and period in base 36 seconds, then the free words. It is ""
-// if that is too long.
+// offset, as-of and period in base 36 seconds, then source, words and speaker.
+// It is "" if that is too long.
 func (q query) action() string {
 	share := "0"
 	if q.share {
 		share = "1"
 	}
-	free := q.source
-	if q.command == "quotes" {
-		free = q.words
-	}
+	free := strings.TrimRight(strings.Join([]string{q.source, q.words, q.speaker}, freeSeparator), freeSeparator)
 	s := strings.Join([]string{
-		"1", q.command, share, strconv.Itoa(q.count), strconv.Itoa(q.offset),
+		actionVersion, q.command, share, strconv.Itoa(q.count), strconv.Itoa(q.offset),
 		strconv.FormatInt(q.asOf.Unix(), 36), strconv.FormatInt(int64(q.period/time.Second), 36),
 		base64.RawURLEncoding.EncodeToString([]byte(free)),
 	}, ".")
@@ -144,9 +179,16 @@ func (q query) action() string {
 	return s
 }
 
+// The version changes with what a button's action holds: buttons of older
+// answers are then refused. freeSeparator is in nothing that is tidy.
+const (
+	actionVersion = "2"
+	freeSeparator = "\n"
+)
+
 func parseAction(s string) (query, error) {
 	f := strings.Split(s, ".")
-	if len(s) > maxAction || len(f) != 8 || f[0] != "1" {
+	if len(s) > maxAction || len(f) != 8 || f[0] != actionVersion {
 		return query{}, errButton
 	}
 	count, err1 := strconv.Atoi(f[3])
@@ -160,12 +202,10 @@ func parseAction(s string) (query, error) {
 	q := query{
 		command: f[1], share: f[2] == "1", count: clampCount(count), offset: min(max(offset, 0), maxOffset),
 		asOf:   time.Unix(asOf, 0).UTC(),
-		period: min(time.Duration(min(max(period, 1), int64(maxPeriod/time.Second)))*time.Second, maxPeriod),
+		period: min(time.Duration(min(max(period, 0), int64(maxPeriod/time.Second)))*time.Second, maxPeriod),
 	}
-	if q.command == "quotes" {
-		q.words = tidy(string(free))
-	} else {
-		q.source = tidy(string(free))
+	for i, part := range strings.SplitN(string(free), freeSeparator, 3) {
+		*[]*string{&q.source, &q.words, &q.speaker}[i] = tidy(part)
 	}
 	return q, nil
 }

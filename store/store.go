@@ -369,10 +369,6 @@ type Receipt struct {
 	Gone bool `json:",omitempty"`
 	// Frozen reports that the platform edits the message no more.
 	Frozen bool `json:",omitempty"`
-	// ThreadGone is for Settle only: the thread that the message was to stand in
-	// is gone, and with it the message of the source's page. Its receipt, of kind
-	// Head, becomes Gone in the same transaction.
-	ThreadGone bool `json:"-"`
 	// Folded is the number of the roll-up that tells the entry; 0 = none.
 	// Message is empty then.
 	Folded uint64 `json:",omitempty"`
@@ -445,6 +441,7 @@ type Queries interface {
 type Query struct {
 	Sources []news.SourceID // empty = all
 	Words   string          // Quotes only: every word must occur (prefix match, any case)
+	Speaker string          // Quotes only: every word must occur in the speaker's name or role (prefix match, any case)
 	Since   time.Time       // When at or after; zero = no bound
 	AsOf    time.Time       // first seen at or before, so that pages stay put; zero = no bound
 	Offset  int

@@ -23,7 +23,7 @@ commands. At https://api.slack.com/apps choose “Create New App”, “From a
 manifest”, and paste it.`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			m, err := slack.Manifest(name, bot.Commands())
+			m, err := slack.Manifest(name, bot.Commands(nil))
 			if err != nil {
 				return err
 			}
