@@ -86,7 +86,7 @@ func New(o Options) (*Bot, error) {
 	if b.observer = o.Observer; b.observer == nil {
 		b.observer = unobserved{}
 	}
-	b.dispatcher = newDispatcher(o.Store, o.Adapters, orDefault(o.Lanes, 64), log)
+	b.dispatcher = newDispatcher(o, log, b.observer)
 	schedules := make(map[news.SourceID]schedule, len(o.Sources))
 	var errs []error
 	for _, src := range o.Sources {

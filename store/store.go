@@ -369,6 +369,10 @@ type Receipt struct {
 	Gone bool `json:",omitempty"`
 	// Frozen reports that the platform edits the message no more.
 	Frozen bool `json:",omitempty"`
+	// ThreadGone is for Settle only: the thread that the message was to stand in
+	// is gone, and with it the message of the source's page. Its receipt, of kind
+	// Head, becomes Gone in the same transaction.
+	ThreadGone bool `json:"-"`
 	// Folded is the number of the roll-up that tells the entry; 0 = none.
 	// Message is empty then.
 	Folded uint64 `json:",omitempty"`
