@@ -33,7 +33,7 @@ type dispatcher struct {
 	observer Observer
 	window   time.Duration // a card is edited at most once in it
 	pressure pressure
-	styles   map[subscribed]store.Style
+	styles   atomic.Pointer[map[subscribed]store.Style]
 	posted   *tally
 	notices  *notices
 	queues   map[string]*atomic.Int32 // by adapter: porters that wait for its pace
@@ -82,7 +82,6 @@ func newDispatcher(o Options, log *slog.Logger, observer Observer) *dispatcher {
 		share:    max(1, orDefault(o.Lanes, defaultLanes)/max(1, len(o.Adapters))),
 		window:   o.EditWindow,
 		pressure: newPressure(o.PerMinute, o.CatchUp),
-		styles:   make(map[subscribed]store.Style),
 		posted:   newTally(),
 		queues:   make(map[string]*atomic.Int32),
 		kick:     make(chan struct{}, 1), done: make(chan laneResult, defaultLanes),
@@ -95,10 +94,18 @@ func newDispatcher(o Options, log *slog.Logger, observer Observer) *dispatcher {
 	for _, a := range o.Adapters {
 		d.adapters[a.Name()], d.queues[a.Name()] = a, new(atomic.Int32)
 	}
-	for _, s := range o.Subscriptions {
-		d.styles[subscribed{s.Channel, s.Source}] = s.Style
-	}
+	d.arrange(o.Subscriptions)
 	return d
+}
+
+// arrange tells the dispatcher how entries are arranged in the channels. It is
+// called again when subscriptions change.
+func (d *dispatcher) arrange(subs []store.Subscription) {
+	styles := make(map[subscribed]store.Style, len(subs))
+	for _, s := range subs {
+		styles[subscribed{s.Channel, s.Source}] = s.Style
+	}
+	d.styles.Store(&styles)
 }
 
 // wake makes the dispatcher look at the outbox. It never blocks.

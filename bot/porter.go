@@ -107,9 +107,10 @@ func (p *porter) relieve(ctx context.Context, pending int) error {
 // threaded reports whether the entries of a source stand in a thread of the
 // channel.
 func (p *porter) threaded(source news.SourceID) bool {
-	style, ok := p.styles[subscribed{p.lane.Channel, source}]
+	styles := *p.styles.Load()
+	style, ok := styles[subscribed{p.lane.Channel, source}]
 	if !ok {
-		style = p.styles[subscribed{p.lane.Channel, ""}] // every source
+		style = styles[subscribed{p.lane.Channel, ""}] // every source
 	}
 	return style != store.Cards
 }

@@ -35,8 +35,10 @@ const (
 	lateAfter = 10 * time.Minute
 	// foldWithin is how long a roll-up grows before the next one is begun.
 	foldWithin = 10 * time.Minute
-	// maxWaiting bounds what is looked at in one lane.
-	maxWaiting = 5000
+	// maxWaiting bounds what is looked at in one lane, maxPostings what is
+	// remembered of one.
+	maxWaiting  = 5000
+	maxPostings = 200
 )
 
 func newPressure(perMinute, catchUp int) pressure {
@@ -194,7 +196,8 @@ func (t *tally) add(ch chat.Channel, now time.Time, w store.Work) {
 	p := posting{at: now, breaking: d.Breaking, late: d.Kind == store.Card && isLate(now, w.Entry.When(), d.Enqueued)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.channels[ch] = append(recent(t.channels[ch], now), p)
+	list := append(recent(t.channels[ch], now), p)
+	t.channels[ch] = list[max(0, len(list)-maxPostings):]
 	if len(t.channels) < t.sweep {
 		return
 	}
