@@ -18,6 +18,8 @@ func (b *Bot) apply(ctx context.Context) error {
 	if err := b.store.Sync(ctx, sources, subs); err != nil {
 		return fmt.Errorf("sync sources: %w", err)
 	}
+	b.dispatcher.arrange(subs)
+	b.dispatcher.wake()
 	return nil
 }
 

@@ -83,6 +83,10 @@ func New(o Options) (*Bot, error) {
 	}
 	b := &Bot{store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
 	b.desk, b.renamed = o.Desk, o.Names
+	if b.desk != nil {
+		o.Sources, o.Subscriptions = b.desk.Effective()
+		b.sources, b.subs = o.Sources, o.Subscriptions
+	}
 	if b.observer = o.Observer; b.observer == nil {
 		b.observer = unobserved{}
 	}
@@ -134,6 +138,10 @@ func (b *Bot) Run(ctx context.Context) error {
 		return b.poller.run(gctx)
 	})
 	g.Go(func() error { return b.dispatcher.run(gctx, polled) })
+	if b.desk != nil {
+		d := &digester{desk: b.desk, store: b.store, log: b.log, wake: b.dispatcher.wake}
+		g.Go(func() error { return d.run(gctx) })
+	}
 	err := g.Wait()
 	stopAdapters()
 	served()

@@ -32,6 +32,9 @@ func CardOf(src news.Source, e news.Entry) chat.Card {
 	if c.State != chat.Live {
 		c.Changed = e.Changed
 	}
+	if e.Pulled {
+		return pulled(c)
+	}
 	for _, q := range quote.Best(e.Headline, e.Quotes, maxQuotes) {
 		c.Quotes = append(c.Quotes, cardQuote(&e, q))
 	}
@@ -50,6 +53,15 @@ func CardOf(src news.Source, e news.Entry) chat.Card {
 	}
 	c.Image = imageOf(&e)
 	return c
+}
+
+// pulled leaves of a card that the desk withdrew what says where it stood, and
+// none of its words.
+func pulled(c chat.Card) chat.Card {
+	return chat.Card{
+		Source: c.Source, State: chat.Withdrawn, Time: c.Time, Changed: c.Changed,
+		Text: "This update was pulled by the newsroom.",
+	}
 }
 
 func stateOf(e *news.Entry) chat.State {

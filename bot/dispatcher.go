@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/desk"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
 )
@@ -31,6 +32,7 @@ type dispatcher struct {
 	share    int // channels of one adapter served at the same time
 	log      *slog.Logger
 	observer Observer
+	desk     *desk.Desk    // nil: everything is wanted, always
 	window   time.Duration // a card is edited at most once in it
 	pressure pressure
 	styles   atomic.Pointer[map[subscribed]store.Style]
@@ -78,7 +80,7 @@ const (
 
 func newDispatcher(o Options, log *slog.Logger, observer Observer) *dispatcher {
 	d := &dispatcher{
-		store: o.Store, adapters: make(map[string]chat.Adapter, len(o.Adapters)), log: log, observer: observer,
+		store: o.Store, adapters: make(map[string]chat.Adapter, len(o.Adapters)), log: log, observer: observer, desk: o.Desk,
 		share:    max(1, orDefault(o.Lanes, defaultLanes)/max(1, len(o.Adapters))),
 		window:   o.EditWindow,
 		pressure: newPressure(o.PerMinute, o.CatchUp),

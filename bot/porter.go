@@ -86,6 +86,9 @@ func (p *porter) ledgerError(err error) error {
 // relieve folds what is too much for the channel into a roll-up.
 func (p *porter) relieve(ctx context.Context, pending int) error {
 	now := time.Now()
+	if err := p.hush(ctx, now); err != nil {
+		return err
+	}
 	load := p.posted.load(p.lane.Channel, now)
 	if pending <= p.pressure.room(load) {
 		return nil
@@ -95,6 +98,10 @@ func (p *porter) relieve(ctx context.Context, pending int) error {
 		return err
 	}
 	load.now, load.threaded = now, p.threaded
+	waiting, err = p.wantedOf(ctx, waiting)
+	if err != nil {
+		return err
+	}
 	for _, g := range p.pressure.fold(load, waiting) {
 		p.log.Info("updates folded", "channel", p.lane.Channel.String(), "entries", len(g.ids), "earlier", g.fold.Earlier)
 		if err := p.store.Fold(ctx, p.lane, g.ids, g.fold); err != nil {
@@ -179,9 +186,14 @@ func (p *porter) deliver(ctx context.Context, w store.Work) (again bool, err err
 		return true, p.abandon(ctx, w, err)
 	}
 	rec := receiptOf(w, sum)
+	if w.Receipt == nil {
+		rec.Why = p.unwanted(w)
+	}
 	switch p.step(w, sum) {
 	case toRest:
 		return true, p.settle(ctx, w, rec)
+	case toHush:
+		return true, p.store.Postpone(ctx, p.lane, w.Delivery.ID, store.Postponement{Until: time.Now(), Free: true})
 	case toForget:
 		rec.Gone = true
 		return true, p.settle(ctx, w, rec)
@@ -211,13 +223,19 @@ const (
 	toRest   step = iota // nothing: it stands, or nothing needs to
 	toForget             // nothing, ever: the place where it was to stand is gone
 	toWait               // nothing yet: it was edited just now
+	toHush               // nothing yet: it waits for the roll-up after quiet hours
 	toSend
 	toEdit
 	toRemove
 )
 
 func (p *porter) step(w store.Work, sum [32]byte) step {
+	if p.quietNow(w) {
+		return toHush
+	}
 	switch r := w.Receipt; {
+	case r == nil && p.unwanted(w) != "":
+		return toRest
 	case r == nil && nothingToShow(w):
 		return toRest
 	case r == nil && homeless(w):
@@ -239,6 +257,9 @@ func (p *porter) step(w store.Work, sum [32]byte) step {
 // asPromised gives a note the revision it is about, should the entry have
 // changed again since.
 func (p *porter) asPromised(ctx context.Context, w store.Work) (store.Work, error) {
+	if w.Delivery.Kind == store.Digest {
+		return p.fillDigest(ctx, w)
+	}
 	if w.Delivery.Kind != store.Note || uint64(w.Entry.Revision) == w.Delivery.Number {
 		return w, nil
 	}
@@ -270,7 +291,7 @@ func (p *porter) compose(w store.Work) (post chat.Post, sum [32]byte, err error)
 			err = fmt.Errorf("panic while composing the card: %v", e)
 		}
 	}()
-	post = postOf(w)
+	post = p.addressed(w, postOf(w))
 	return post, digest(post.Card), nil
 }
 

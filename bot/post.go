@@ -68,6 +68,8 @@ func nothingToShow(w store.Work) bool {
 	switch w.Delivery.Kind {
 	case store.Card:
 		return w.Entry.Withdrawn && w.Delivery.Tried.IsZero()
+	case store.Digest:
+		return len(w.Entries) == 0
 	case store.Note:
 		return w.Card == nil || w.Card.Gone || w.Card.Message == "" || saysNothing(w)
 	}
@@ -85,6 +87,8 @@ func cardFor(w store.Work) chat.Card {
 		return closingForm(w.Source, w.Page, w.Entries, w.Count)
 	case store.Note:
 		return noteForm(w.Source, w.Before, w.Entry)
+	case store.Digest:
+		return digestForm(w.Delivery, w.Entries)
 	case store.Notice:
 		return chat.Card{Form: chat.NoticeForm, Text: w.Delivery.Text}
 	}

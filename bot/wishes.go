@@ -224,12 +224,12 @@ func (b *Bot) addDigest(ctx context.Context, r request) (chat.Reply, error) {
 	return say(fmt.Sprintf("A digest of what this channel follows comes %s. Its ID is %s. When nothing happened, nothing is said.", r.args["when"], g.ID)), err
 }
 
-var digestForm = regexp.MustCompile(`^(?i)(daily|(?:mon|tue|wed|thu|fri|sat|sun)(?:[-,](?:mon|tue|wed|thu|fri|sat|sun))*) +([01]?\d|2[0-3]):([0-5]\d) +(\S+)$`)
+var digestTimeForm = regexp.MustCompile(`^(?i)(daily|(?:mon|tue|wed|thu|fri|sat|sun)(?:[-,](?:mon|tue|wed|thu|fri|sat|sun))*) +([01]?\d|2[0-3]):([0-5]\d) +(\S+)$`)
 
 // digestTimes reads "daily 08:00 Europe/London" as a cron spec and the period
 // between two digests. A digest of chosen days covers the days since the last.
 func digestTimes(text string) (spec string, period time.Duration, err error) {
-	m := digestForm.FindStringSubmatch(text)
+	m := digestTimeForm.FindStringSubmatch(text)
 	if m == nil {
 		return "", 0, fmt.Errorf("say when as in daily 08:00 Europe/London, or mon-fri 17:30 Europe/London")
 	}

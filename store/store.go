@@ -266,6 +266,7 @@ const (
 	Closing Kind = "closing" // the summary at the end of coverage; Entry.Entry "", Number 0
 	Note    Kind = "note"    // a reply to the entry's card: what changed in it; Number is the revision
 	Notice  Kind = "notice"  // a line to the operators; Entry zero, Number chosen by the caller
+	Digest  Kind = "digest"  // a summary at a fixed time; Entry zero, Number and Text chosen by the caller
 )
 
 // A Promise asks for a delivery of a kind other than Card, Head and Rollup.
@@ -274,7 +275,7 @@ type Promise struct {
 	Entry  news.Ref
 	Number uint64
 	Since  int    // Note only: the revision that the card showed before
-	Text   string // Notice only: the line, at most 1,000 bytes
+	Text   string // Notice, Digest: the line, at most 1,000 bytes
 }
 
 // A Delivery is the promise that a channel shows an entry (or what else its

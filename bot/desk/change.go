@@ -61,7 +61,7 @@ func (d *Desk) change(ctx context.Context, a Actor, what, detail string, f func(
 	if err := d.keeper.KeepAll(ctx, dr.values); err != nil {
 		return fmt.Errorf("save what was decided: %w", err)
 	}
-	d.state.Store(dr.state)
+	close(d.state.Swap(dr.state).superseded)
 	return nil
 }
 

@@ -230,6 +230,40 @@ func (d *Desk) Alerts(user chat.Channel) []Alert {
 	return list
 }
 
+// Changed returns a channel that is closed at the next change.
+func (d *Desk) Changed() <-chan struct{} { return d.state.Load().superseded }
+
+// Digest returns a digest by its ID, or ErrNone.
+func (d *Desk) Digest(id string) (Digest, error) {
+	if g, ok := d.state.Load().digests[id]; ok {
+		return g, nil
+	}
+	return Digest{}, ErrNone
+}
+
+// Filtered reports whether anything keeps entries from a channel: a filter,
+// an alert's wishes, or quiet hours.
+func (d *Desk) Filtered(ch chat.Channel) bool {
+	s := d.state.Load()
+	if strings.HasPrefix(ch.ID, "@") {
+		return true
+	}
+	if r, ok := s.rooms[ch]; ok && !r.quiet.IsZero() {
+		return true
+	}
+	return s.filtered[ch]
+}
+
+// AlertFor returns which of a person's alerts wants an entry, "" for none.
+func (d *Desk) AlertFor(user chat.Channel, e *news.Entry) string {
+	for _, a := range d.state.Load().alerts[user] {
+		if (a.Source == "" || a.Source == e.Source) && a.filter.Match(e).Wanted {
+			return a.ID
+		}
+	}
+	return ""
+}
+
 // Digests returns every digest, by ID.
 func (d *Desk) Digests() []Digest {
 	digests := d.state.Load().digests

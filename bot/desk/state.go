@@ -32,6 +32,8 @@ type wantKey struct {
 // A state is everything that holds at a time. It is never changed once it is
 // stored in a Desk.
 type state struct {
+	superseded chan struct{} // closed when another state holds
+
 	followed map[news.SourceID]Followed
 	made     map[wantKey]Want // as kept
 	roomsIn  map[chat.Channel]Room
@@ -39,10 +41,11 @@ type state struct {
 	digests  map[string]Digest
 
 	// What follows from these and the file.
-	wants   map[wantKey]want
-	rooms   map[chat.Channel]room
-	sources []news.Source
-	subs    []store.Subscription
+	wants    map[wantKey]want
+	rooms    map[chat.Channel]room
+	filtered map[chat.Channel]bool
+	sources  []news.Source
+	subs     []store.Subscription
 }
 
 // A want is a Want with its filters ready.
@@ -64,7 +67,8 @@ type alert struct {
 
 func newState() *state {
 	return &state{
-		followed: make(map[news.SourceID]Followed), made: make(map[wantKey]Want),
+		superseded: make(chan struct{}),
+		followed:   make(map[news.SourceID]Followed), made: make(map[wantKey]Want),
 		roomsIn: make(map[chat.Channel]Room), alerts: make(map[chat.Channel][]alert), digests: make(map[string]Digest),
 	}
 }
@@ -72,7 +76,8 @@ func newState() *state {
 // clone returns a state that may be changed without changing s.
 func (s *state) clone() *state {
 	c := &state{
-		followed: maps.Clone(s.followed), made: maps.Clone(s.made),
+		superseded: make(chan struct{}),
+		followed:   maps.Clone(s.followed), made: maps.Clone(s.made),
 		roomsIn: maps.Clone(s.roomsIn), alerts: maps.Clone(s.alerts), digests: maps.Clone(s.digests),
 	}
 	for user, list := range c.alerts {
@@ -148,6 +153,7 @@ func (s *state) settle(file File) error {
 
 func (s *state) settleWants(file File, named map[news.SourceID]bool) error {
 	s.wants = make(map[wantKey]want, len(file.Wants)+len(s.made))
+	s.filtered = make(map[chat.Channel]bool)
 	for _, w := range file.Wants {
 		k := wantKey{w.Source, w.Channel}
 		if err := s.putWant(k, beside(w, s.made[k])); err != nil {
@@ -188,6 +194,9 @@ func (s *state) putWant(k wantKey, w Want) error {
 		return fmt.Errorf("%s in %s: %w", k.source, k.channel, err)
 	}
 	s.wants[k] = want{Want: w, filter: f, loud: loud}
+	if !f.IsZero() {
+		s.filtered[k.channel] = true
+	}
 	return nil
 }
 
@@ -254,9 +263,8 @@ func (s *state) judgeAlerts(user chat.Channel, e *news.Entry) rules.Verdict {
 			continue
 		}
 		if v := a.filter.Match(e); v.Wanted {
-			v.Why = strings.TrimSuffix("alert "+a.ID+": "+v.Why, ": ")
 			return v
 		}
 	}
-	return rules.Verdict{Why: "no alert wants it"}
+	return rules.Verdict{Why: "fits none of the alerts"}
 }
