@@ -508,9 +508,3 @@ func (p *poster) Delete(context.Context, chat.Channel, chat.MessageID) error { r
 
 // Pace implements [chat.Adapter].
 func (p *poster) Pace(chat.Channel) time.Duration { return 0 }
-
-// Delete implements [chat.Adapter].
-func (p *platform) Delete(context.Context, chat.Channel, chat.MessageID) error { return nil }
-
-// Pace implements [chat.Adapter].
-func (p *platform) Pace(chat.Channel) time.Duration { return 0 }

@@ -89,12 +89,15 @@ type platform struct {
 	fail     func(op string, ch chat.Channel) error // after acceptance if it says so
 	checkErr error
 	sending  chan struct{} // if set, Send waits for it or for its context
+	pace     func(ch chat.Channel) time.Duration
 }
 
 type message struct {
 	channel chat.Channel
 	key     string
 	card    chat.Card
+	post    chat.Post
+	at      time.Time
 	edits   int
 	deleted bool
 }
@@ -120,21 +123,37 @@ func (p *platform) Send(ctx context.Context, post chat.Post) (chat.MessageID, er
 	p.log = append(p.log, fmt.Sprintf("send %s %s", post.Channel.ID, post.Card.Headline))
 	if !post.Tried.IsZero() {
 		for i, m := range p.messages {
-			if m.key == post.Key {
+			if m.key == post.Key && !m.deleted {
 				return chat.MessageID(fmt.Sprint(i)), nil
 			}
 		}
+	}
+	if post.Thread != "" && p.message(post.Thread) == nil {
+		return "", &chat.SendError{Reason: chat.Gone, Thread: true, Err: errors.New("unknown thread")}
 	}
 	if err := p.failure("send", post.Channel); err != nil {
 		var a accepted
 		if !errors.As(err, &a) {
 			return "", err
 		}
-		p.messages = append(p.messages, &message{channel: post.Channel, key: post.Key, card: post.Card})
+		p.post(post)
 		return "", a.error
 	}
-	p.messages = append(p.messages, &message{channel: post.Channel, key: post.Key, card: post.Card})
-	return chat.MessageID(fmt.Sprint(len(p.messages) - 1)), nil
+	return p.post(post), nil
+}
+
+func (p *platform) post(post chat.Post) chat.MessageID {
+	p.messages = append(p.messages, &message{channel: post.Channel, key: post.Key, card: post.Card, post: post, at: time.Now()})
+	return chat.MessageID(fmt.Sprint(len(p.messages) - 1))
+}
+
+// message returns the message that stands under the id, nil if there is none.
+func (p *platform) message(id chat.MessageID) *message {
+	var n int
+	if _, err := fmt.Sscan(string(id), &n); err != nil || n >= len(p.messages) || p.messages[n].deleted {
+		return nil
+	}
+	return p.messages[n]
 }
 
 func (p *platform) failure(op string, ch chat.Channel) error {
@@ -151,13 +170,35 @@ func (p *platform) Edit(_ context.Context, ch chat.Channel, id chat.MessageID, c
 	if err := p.failure("edit", ch); err != nil {
 		return err
 	}
-	var n int
-	if _, err := fmt.Sscan(string(id), &n); err != nil || n >= len(p.messages) || p.messages[n].deleted {
+	m := p.message(id)
+	if m == nil {
 		return &chat.SendError{Reason: chat.Gone, Err: errors.New("unknown message")}
 	}
-	p.messages[n].card = card
-	p.messages[n].edits++
+	m.card = card
+	m.edits++
 	return nil
+}
+
+func (p *platform) Delete(_ context.Context, ch chat.Channel, id chat.MessageID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = append(p.log, "delete "+ch.ID)
+	if err := p.failure("delete", ch); err != nil {
+		return err
+	}
+	if m := p.message(id); m != nil {
+		m.deleted = true
+	}
+	return nil
+}
+
+func (p *platform) Pace(ch chat.Channel) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pace == nil {
+		return 0
+	}
+	return p.pace(ch)
 }
 
 func (p *platform) Check(context.Context, chat.Channel) error {
@@ -184,10 +225,37 @@ func (p *platform) sees(channel string) []string {
 	var lines []string
 	for _, m := range p.messages {
 		if m.channel.ID == channel && !m.deleted {
-			lines = append(lines, m.card.State.String()+" "+m.card.Headline)
+			lines = append(lines, describe(m))
 		}
 	}
 	return lines
+}
+
+// describe tells a message in a line: "STATE headline" for an entry's card, the
+// form before that for others, "> " before what stands in a thread, "!" before
+// what is shown in the channel too.
+func describe(m *message) string {
+	c := m.card
+	line := c.State.String() + " " + c.Headline
+	switch c.Form {
+	case chat.HeadForm:
+		line = fmt.Sprintf("head %s (%d)", c.Headline, c.Count)
+	case chat.RollupForm:
+		line = "rollup " + c.Headline
+	case chat.ClosingForm:
+		line = fmt.Sprintf("closing %s (%d)", c.Headline, c.Count)
+	case chat.NoteForm:
+		line = "note " + line
+	case chat.NoticeForm:
+		line = "notice " + c.Text
+	}
+	if m.post.Broadcast {
+		line = "!" + line
+	}
+	if m.post.Thread != "" {
+		line = "> " + line
+	}
+	return line
 }
 
 func (p *platform) calls() []string {
@@ -632,6 +700,36 @@ func (f *faulty) Settle(ctx context.Context, l store.Lane, d store.DeliveryID, r
 		return errDisk
 	}
 	return f.Store.Settle(ctx, l, d, r, also...)
+}
+
+func (f *faulty) Postpone(ctx context.Context, l store.Lane, d store.DeliveryID, p store.Postponement) error {
+	if f.broken() {
+		if f.after {
+			f.Store.Postpone(ctx, l, d, p)
+		}
+		return errDisk
+	}
+	return f.Store.Postpone(ctx, l, d, p)
+}
+
+func (f *faulty) Fold(ctx context.Context, l store.Lane, ids []store.DeliveryID, fold store.Fold) error {
+	if f.broken() {
+		if f.after {
+			f.Store.Fold(ctx, l, ids, fold)
+		}
+		return errDisk
+	}
+	return f.Store.Fold(ctx, l, ids, fold)
+}
+
+func (f *faulty) Promise(ctx context.Context, ch chat.Channel, p store.Promise) error {
+	if f.broken() {
+		if f.after {
+			f.Store.Promise(ctx, ch, p)
+		}
+		return errDisk
+	}
+	return f.Store.Promise(ctx, ch, p)
 }
 
 // TestCrashAtEveryStep stops the ledger at its k-th write, for every k, and

@@ -55,12 +55,14 @@ func CardOf(src news.Source, e news.Entry) chat.Card {
 	return c
 }
 
+const pulledText = "This update was pulled by the newsroom."
+
 // pulled leaves of a card that the desk withdrew what says where it stood, and
 // none of its words.
 func pulled(c chat.Card) chat.Card {
 	return chat.Card{
 		Source: c.Source, State: chat.Withdrawn, Time: c.Time, Changed: c.Changed,
-		Text: "This update was pulled by the newsroom.",
+		Text: pulledText,
 	}
 }
 

@@ -88,6 +88,10 @@ func items(entries []news.Entry) []chat.Item {
 
 func itemOf(e *news.Entry) chat.Item {
 	it := chat.Item{Time: e.When(), Headline: e.Headline, URL: e.URL, State: stateOf(e)}
+	if e.Pulled {
+		it.Headline, it.URL = pulledText, ""
+		return it
+	}
 	if it.Headline == "" {
 		it.Headline = lead(e.Body, itemRunes)
 	}

@@ -62,6 +62,10 @@ func noteForm(src news.Source, before *news.Entry, e news.Entry) chat.Card {
 	}
 	if e.Withdrawn {
 		c.State = chat.Withdrawn
+		if e.Pulled {
+			c.Headline, c.URL = "", ""
+			c.Text = pulledText
+		}
 		return c
 	}
 	now := e.Quotes
