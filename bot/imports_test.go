@@ -27,6 +27,7 @@ var doors = map[string][]string{
 	"bot/quote":                    {"bot/news"},
 	"bot/summary":                  {"bot/news"},
 	"bot/rules":                    {"bot/news"},
+	"bot/preview":                  {},
 	"bot/desk":                     {"bot/news", "bot/chat", "bot/rules", "store"},
 	"bot/config":                   {"bot/news", "bot/chat"},
 	"bot/admin":                    {"bot/news", "bot/chat", "store"},
