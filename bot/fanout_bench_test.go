@@ -150,9 +150,14 @@ func fanOutOnce(b *testing.B, c *crowd) time.Duration {
 	page := &changingPage{}
 	o.Fetcher = page
 	var arrived atomic.Int64
+	var first atomic.Value
 	last := make(chan time.Time, 1)
 	c.arrived = func(chat.Post) {
-		if arrived.Add(1) == crowdChannels {
+		n := arrived.Add(1)
+		if n == 1 {
+			first.Store(time.Now())
+		}
+		if n == crowdChannels {
 			last <- time.Now()
 		}
 	}
@@ -170,6 +175,7 @@ func fanOutOnce(b *testing.B, c *crowd) time.Duration {
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}
+	b.ReportMetric(float64(first.Load().(time.Time).Sub(page.seen()))/1e6, "ms-first")
 	return end.Sub(page.seen())
 }
 

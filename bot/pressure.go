@@ -13,7 +13,7 @@ import (
 // A pressure says what a channel can bear. What is more is not dropped but
 // told together, in a roll-up that grows:
 //
-//   - a burst: above perMinute messages in a minute, key events and entries with
+//   - a burst: above perMinute cards in a minute, key events and entries with
 //     quotes keep a card of their own, as do the first of the others while there
 //     is room; the rest is folded;
 //   - late updates, after a pause of ours or a feed's: the newest catchUp keep a
@@ -55,7 +55,7 @@ func newPressure(perMinute, catchUp int) pressure {
 // A load is what a channel has borne of late.
 type load struct {
 	now      time.Time
-	posted   int // messages in the last minute
+	posted   int // cards in the last minute
 	breaking int // of them of breaking sources
 	late     int // late updates in the last lateAfter
 	threaded func(news.SourceID) bool
@@ -191,9 +191,14 @@ func newTally() *tally {
 	return &tally{channels: make(map[chat.Channel][]posting), sweep: 1000}
 }
 
+// add counts the card of an entry. Other messages are few, and a thread's head
+// that counted would fold an entry that had room a moment ago.
 func (t *tally) add(ch chat.Channel, now time.Time, w store.Work) {
 	d := w.Delivery
-	p := posting{at: now, breaking: d.Breaking, late: d.Kind == store.Card && isLate(now, w.Entry.When(), d.Enqueued)}
+	if d.Kind != store.Card {
+		return
+	}
+	p := posting{at: now, breaking: d.Breaking, late: isLate(now, w.Entry.When(), d.Enqueued)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list := append(recent(t.channels[ch], now), p)
