@@ -65,19 +65,20 @@ func TestFaultsLeaveNoTrace(t *testing.T) {
 // withdrawn before that is never shown.
 func eventful(w *world, sent bool) {
 	w.only(store.Subscription{})
+	w.opts.Sources[0].Schedule = "@every 5s"
 	n := w.newsroom("harbour")
 	n.add("e1", "Bridge shut", "Nobody crosses.")
 	n.add("e2", "Ferry waits", said("Forty lorries are waiting"))
 	n.add("e3", "Quay shut", "By noon.")
 	n.show()
 	w.mustRun(func() {
-		pass(2 * time.Second)
+		pass(10 * time.Second)
 		n.change("e2", func(e *news.Entry) { e.Body = said("Fourteen lorries are waiting") })
-		pass(2 * time.Second)
+		pass(10 * time.Second)
 		n.change("e3", nil)
-		pass(2 * time.Second)
+		pass(10 * time.Second)
 		n.write("e4", "Storm over", "The sea is calm.")
-		pass(time.Hour)
+		pass(20 * time.Minute)
 		want := []string{"LIVE Bridge shut", "CORRECTED Ferry waits", "WITHDRAWN Quay shut", "LIVE Storm over"}
 		if !sent && len(w.room.sees("a")) == 3 {
 			want = slices.Delete(want, 2, 3)

@@ -22,6 +22,9 @@ func (p *porter) noteFor(ctx context.Context, w store.Work, rec store.Receipt) (
 	if !rec.Frozen && threadOf(w) == "" || rec.Revision == w.Receipt.Revision {
 		return nil, nil
 	}
+	if w.Receipt.Digest == ([32]byte{}) && !rec.Frozen {
+		return nil, nil // what the card showed is not known: it may well have been this
+	}
 	class, err := p.loudest(ctx, w)
 	if err != nil || !class.Louder(news.Cosmetic) {
 		return nil, err

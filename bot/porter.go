@@ -203,6 +203,9 @@ func (p *porter) deliver(ctx context.Context, w store.Work) (again bool, err err
 	case toSend:
 		rec.Message, err = p.send(post)
 		rec.Sent = time.Now().UTC()
+		if err == nil {
+			rec = asFound(w, rec)
+		}
 	case toEdit:
 		err = p.edit(rec.Message, post.Card)
 		rec.Edited = time.Now().UTC()
@@ -309,6 +312,17 @@ func receiptOf(w store.Work, sum [32]byte) store.Receipt {
 		if r.Frozen {
 			rec.Digest = r.Digest // it shows what it showed
 		}
+	}
+	return rec
+}
+
+// asFound returns the receipt of a message that may have been posted by an
+// earlier attempt, whose outcome was not known. It may then show an earlier
+// revision: the receipt says so, and the message is edited next.
+func asFound(w store.Work, rec store.Receipt) store.Receipt {
+	if !w.Delivery.Tried.IsZero() && rec.Revision > 1 {
+		rec.Revision--
+		rec.Digest = [32]byte{}
 	}
 	return rec
 }
