@@ -551,6 +551,7 @@ func crashes(t *testing.T, steps int, prepare, scene, check func(w *world, n *ne
 	for _, after := range []bool{false, true} {
 		for k := range steps {
 			t.Run(fmt.Sprintf("after=%v/k=%d", after, k), func(t *testing.T) {
+				t.Parallel()
 				story(t, func(w *world) {
 					n := w.newsroom("harbour")
 					prepare(w, n)

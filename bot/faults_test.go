@@ -44,6 +44,7 @@ func TestFaultsLeaveNoTrace(t *testing.T) {
 	for _, f := range faults {
 		for at := range 6 {
 			t.Run(fmt.Sprintf("%s/%d", f.name, at), func(t *testing.T) {
+				t.Parallel()
 				story(t, func(w *world) {
 					calls := 0
 					w.room.failWith(func(string, chat.Channel) error {
