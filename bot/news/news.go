@@ -197,6 +197,8 @@ type Cursor struct {
 	// another format: what was published before may never have stood on this
 	// page. Zero if it was always read so.
 	Begun time.Time `json:",omitzero"`
+	// Live is the last snapshot's: what the page said of being live so far.
+	Live string `json:",omitempty"`
 }
 
 // A Snapshot is one reading of a source.
@@ -233,6 +235,10 @@ type Snapshot struct {
 	// a headline "as it happened", a farewell in the newest entry. Ended is
 	// true only where the source states it.
 	Signs []Sign
+	// Live names by what the page has called itself live, now or at an earlier
+	// reading: "badge headline type", or some of them. It is kept in the cursor
+	// and handed back to bot/parse, which says in Signs what is gone.
+	Live string
 	// Feeds are the feeds the page offers.
 	Feeds []Feed
 	// Hub and Topic are the WebSub hub a feed announces and its own address

@@ -31,6 +31,9 @@ type Document struct {
 	Zone        *time.Location // of times without a zone; nil means the page's own if it shows one, else UTC
 	Now         time.Time      // when it was read; zero means unknown
 	Profiles    []Profile      // site profiles of the user's, tried before our own
+	Links       []string       // values of the answer's Link headers
+	Fragments   news.Fragments // what the "#…" of addresses is worth here; "" decides by the document
+	Live        string         // the cursor's: what the page said of being live before
 }
 
 // Limits on a document. A live page of a whole day is 1 MB.
