@@ -65,6 +65,7 @@ type Bot struct {
 	desk       *desk.Desk
 	follows    pendingFollows
 	renamed    renames
+	turnstile  *turnstile
 	poller     *poller
 	dispatcher *dispatcher
 }
@@ -81,7 +82,7 @@ func New(o Options) (*Bot, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	b := &Bot{store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
+	b := &Bot{turnstile: newTurnstile(), store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
 	b.desk, b.renamed = o.Desk, o.Names
 	if b.desk != nil {
 		o.Sources, o.Subscriptions = b.desk.Effective()

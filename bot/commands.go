@@ -71,6 +71,11 @@ func Commands(names map[string]string) []chat.CommandSpec {
 // Handle answers one command. It is a [chat.Handler].
 func (b *Bot) Handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) {
 	cmd.Name = b.renamed.own(cmd.Name)
+	leave, reply, ok := b.turnstile.admit(ctx, cmd, time.Now())
+	if !ok {
+		return reply, nil
+	}
+	defer leave()
 	reply, err := b.handle(ctx, cmd)
 	return b.renamed.reply(reply), err
 }
