@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,11 +34,9 @@ const maxAnswers = 64
 // Serve registers the commands and answers interactions until ctx is done,
 // within one second, or until Discord refuses the token. See [chat.Adapter].
 //
-// Connections are reopened, and sessions resumed, for as long as that takes.
-// When Serve has returned, discordgo may need one second more to close its
-// socket; a next Serve waits for that.
+// Connections are reopened, and sessions resumed, for as long as that takes;
+// across restarts too, if Options.Keep is set.
 func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Handler) error {
-	a.closing.Wait()
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var jobs sync.WaitGroup // registration and answers; all end soon after inner is done
@@ -50,15 +45,9 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 			stop(err)
 		}
 	})
+	menu := menuOf(cmds)
 	slots := make(chan struct{}, maxAnswers)
-	var gate sync.Mutex // guards open; discordgo may speak for a second after the end
-	open := true
 	err := a.listen(inner, func(i *discordgo.Interaction) {
-		gate.Lock()
-		defer gate.Unlock()
-		if !open {
-			return
-		}
 		select {
 		case slots <- struct{}{}:
 		default:
@@ -67,7 +56,7 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 		}
 		jobs.Go(func() {
 			defer func() { <-slots }()
-			a.answer(inner, &jobs, i, h)
+			a.answer(inner, &jobs, i, menu, h)
 		})
 	})
 	if err == nil {
@@ -75,9 +64,6 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 			err = cause
 		}
 	}
-	gate.Lock()
-	open = false
-	gate.Unlock()
 	stop(nil)
 	drain(&jobs)
 	return err
@@ -140,12 +126,9 @@ func (a *Adapter) overwrite(ctx context.Context, cmds []chat.CommandSpec) error 
 	if a.guild != "" {
 		path = "/applications/" + app + "/guilds/" + a.guild + "/commands"
 	}
-	want := []*discordgo.ApplicationCommand{}
-	for _, c := range cmds {
-		want = append(want, applicationCommand(c))
-	}
+	want := applicationCommands(cmds)
 	var have []*discordgo.ApplicationCommand
-	err = a.call(ctx, request{what: "list the commands", method: "GET", path: path, route: route{name: "GET commands"}, out: &have})
+	err = a.call(ctx, request{what: "list the commands", method: "GET", path: path + "?with_localizations=true", route: route{name: "GET commands"}, out: &have})
 	if err != nil {
 		return err
 	}
@@ -157,61 +140,6 @@ func (a *Adapter) overwrite(ctx context.Context, cmds []chat.CommandSpec) error 
 		a.log.Info("commands registered", "count", len(want))
 	}
 	return err
-}
-
-func applicationCommand(c chat.CommandSpec) *discordgo.ApplicationCommand {
-	cmd := &discordgo.ApplicationCommand{
-		Type:        discordgo.ChatApplicationCommand,
-		Name:        c.Name,
-		Description: describe(c.Summary, c.Name),
-	}
-	for _, o := range c.Options {
-		opt := &discordgo.ApplicationCommandOption{
-			Type:         discordgo.ApplicationCommandOptionString,
-			Name:         o.Name,
-			Description:  describe(o.Summary, o.Name),
-			Autocomplete: o.Suggest,
-		}
-		if o.Kind == chat.NumberOption {
-			low := float64(o.Min)
-			opt.Type, opt.MinValue, opt.MaxValue = discordgo.ApplicationCommandOptionInteger, &low, float64(o.Max)
-		}
-		cmd.Options = append(cmd.Options, opt)
-	}
-	return cmd
-}
-
-// describe returns the text beside a command: Discord wants 1 to 100 characters.
-func describe(summary, name string) string {
-	if s := clip(inline(summary), 100); s != "" {
-		return s
-	}
-	return name
-}
-
-// sameCommands compares what we register and ignores what Discord adds.
-func sameCommands(have, want []*discordgo.ApplicationCommand) bool {
-	lines := func(cmds []*discordgo.ApplicationCommand) []string {
-		var out []string
-		for _, c := range cmds {
-			if c == nil {
-				continue
-			}
-			var s strings.Builder
-			s.WriteString(fmt.Sprintf("%d %q %q", c.Type, c.Name, c.Description))
-			for _, o := range c.Options {
-				low := math.Inf(-1)
-				if o.MinValue != nil {
-					low = *o.MinValue
-				}
-				s.WriteString(fmt.Sprintf(" [%d %q %q %v %v %v %v]", o.Type, o.Name, o.Description, o.Required, o.Autocomplete, low, o.MaxValue))
-			}
-			out = append(out, s.String())
-		}
-		slices.Sort(out)
-		return out
-	}
-	return slices.Equal(lines(have), lines(want))
 }
 
 // Kinds of response to an interaction.
@@ -247,17 +175,22 @@ type outcome struct {
 }
 
 // answer passes an interaction to h and brings back the reply.
-func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo.Interaction, h chat.Handler) {
-	cmd, ok := a.command(i)
+func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo.Interaction, menu menu, h chat.Handler) {
+	cmd, ok := a.command(i, menu)
 	if !ok {
 		return
 	}
+	slowly := menu.slow(cmd)
+	limit := chat.AnswerTime
+	if slowly {
+		limit = chat.SlowTime
+	}
 	// An answer on its way at the end still gets drainTime.
-	way, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerLimit)
+	way, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+answerLimit)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime/2, cancel) })()
 
-	timed, done := context.WithTimeout(ctx, chat.AnswerTime)
+	timed, done := context.WithTimeout(ctx, limit)
 	defer done()
 	result := make(chan outcome, 1)
 	jobs.Go(func() { result <- a.ask(timed, cmd, h) })
@@ -268,6 +201,10 @@ func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo
 		slow.Stop()
 	}
 	c := conversation{a: a, i: i, kind: cmd.Kind}
+	if slowly {
+		slow.Stop()
+		c.hold(way)
+	}
 	for {
 		select {
 		case <-slow.C:
@@ -295,46 +232,6 @@ func (a *Adapter) ask(ctx context.Context, cmd chat.Command, h chat.Handler) (o 
 		a.log.Error("command not answered", "command", cmd.Name, "error", err)
 	}
 	return outcome{reply, err}
-}
-
-// command reads an interaction; false for one that is none of ours.
-func (a *Adapter) command(i *discordgo.Interaction) (chat.Command, bool) {
-	if !isSnowflake(i.ID) || !tokenSafe(i.Token) {
-		return chat.Command{}, false
-	}
-	cmd := chat.Command{
-		Adapter: a.name,
-		Channel: chat.Channel{Adapter: a.name, ID: i.ChannelID},
-		Locale:  string(i.Locale),
-	}
-	switch {
-	case i.Member != nil && i.Member.User != nil:
-		cmd.User = i.Member.User.ID
-	case i.User != nil:
-		cmd.User = i.User.ID
-	}
-	switch d := i.Data.(type) {
-	case discordgo.MessageComponentInteractionData:
-		cmd.Kind, cmd.Action = chat.Press, d.CustomID
-		return cmd, true
-	case discordgo.ApplicationCommandInteractionData:
-		cmd.Name = d.Name
-		cmd.Options = map[string]string{}
-		for _, o := range d.Options {
-			if o == nil {
-				continue
-			}
-			cmd.Options[o.Name] = optionValue(o.Value)
-			if o.Focused {
-				cmd.Focus = o.Name
-			}
-		}
-		if i.Type == discordgo.InteractionApplicationCommandAutocomplete {
-			cmd.Kind = chat.Suggest
-		}
-		return cmd, true
-	}
-	return chat.Command{}, false
 }
 
 // tokenSafe reports whether an interaction's token can stand in a path.
@@ -420,11 +317,11 @@ func (c *conversation) silence(ctx context.Context) {
 }
 
 func isZero(r chat.Reply) bool {
-	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0
+	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0 && len(r.Menus) == 0
 }
 
 func replyMessage(r chat.Reply) message {
-	bs := buttons(r.Buttons)
+	bs := controls(r.Buttons, r.Menus)
 	m := message{
 		Embeds:          []*discordgo.MessageEmbed{replyEmbed(r)},
 		Components:      &bs,

@@ -85,7 +85,8 @@ func TestCommandReachesHandler(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := chat.Command{Kind: chat.Invoke, Adapter: "discord", Channel: channelA, User: userID, Locale: "en-GB", Name: "latest",
-		Options: map[string]string{"source": "storm", "count": "5"}}
+		Options: map[string]string{"source": "storm", "count": "5"}, Tenant: discordtest.GuildID,
+		Private: chat.Channel{Adapter: "discord", ID: "@" + userID}}
 	if d := cmp.Diff(want, <-got); d != "" {
 		t.Errorf("command (-want +got):\n%s", d)
 	}
@@ -398,12 +399,12 @@ func TestGatewayComesBack(t *testing.T) {
 func TestGatewayNotThere(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]discordtest.Fault{
-		"500":          {Path: "/gateway", Status: 500},
-		"reset":        {Path: "/gateway", Drop: true},
-		"429":          {Path: "/gateway", Status: 429, Body: `{"retry_after":1}`},
-		"not JSON":     {Path: "/gateway", Status: 200, Body: `<html>`},
-		"no websocket": {Path: "/gateway", Status: 200, Body: `{"url":"https://127.0.0.1:1"}`},
-		"bad headers":  {Path: "/gateway", Status: 200, Header: map[string][]string{"X-Ratelimit-Reset-After": {"x"}}, Body: `{}`},
+		"500":          {Path: "/gateway/bot", Status: 500},
+		"reset":        {Path: "/gateway/bot", Drop: true},
+		"429":          {Path: "/gateway/bot", Status: 429, Body: `{"retry_after":1}`},
+		"not JSON":     {Path: "/gateway/bot", Status: 200, Body: `<html>`},
+		"no websocket": {Path: "/gateway/bot", Status: 200, Body: `{"url":"https://127.0.0.1:1"}`},
+		"bad headers":  {Path: "/gateway/bot", Status: 200, Header: map[string][]string{"X-Ratelimit-Reset-After": {"x"}}, Body: `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -477,11 +478,10 @@ func TestServeEndsInTime(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			srv, a := start(t)
-			t.Cleanup(a.closing.Wait) // discordgo's last second, so that nothing is left behind
 			if strings.Contains(tt.name, "address") {
 				hold := make(chan struct{})
 				t.Cleanup(func() { close(hold) })
-				srv.Fail(discordtest.Fault{Path: "/gateway", Hold: hold, Times: -1})
+				srv.Fail(discordtest.Fault{Path: "/gateway/bot", Hold: hold, Times: -1})
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

@@ -14,7 +14,6 @@ import (
 
 	"github.com/pullquote/pullquote/adapters/adaptertest"
 	"github.com/pullquote/pullquote/adapters/discord/discordtest"
-	"github.com/pullquote/pullquote/bot/chat"
 )
 
 func TestContract(t *testing.T) {
@@ -28,7 +27,7 @@ func TestContract(t *testing.T) {
 				for _, m := range srv.Messages(channelID) {
 					if !m.Webhook {
 						p := read(m.Embeds)
-						out = append(out, adaptertest.Message{ID: chat.MessageID(m.ID), Text: p.text.String(),
+						out = append(out, adaptertest.Message{ID: idOf(m), Text: p.text.String(),
 							Mentions: p.mentions, Links: p.links})
 					}
 				}

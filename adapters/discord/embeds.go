@@ -40,8 +40,8 @@ var colours = map[chat.State]int{
 	chat.Withdrawn: 0x718096,
 }
 
-// embed returns the card as Discord shows it.
-func embed(c chat.Card) *discordgo.MessageEmbed {
+// entryEmbed shows an entry.
+func entryEmbed(c chat.Card) *discordgo.MessageEmbed {
 	e := &discordgo.MessageEmbed{
 		Title:       title(c),
 		URL:         webURL(c.URL),
@@ -67,11 +67,7 @@ func kicker(c chat.Card) string {
 	if c.Key {
 		tail += " · KEY EVENT"
 	}
-	src := clip(inline(c.Source), maxKicker-size(tail)-3)
-	if src == "" {
-		return tail
-	}
-	return src + " · " + tail
+	return kick(c.Source, tail)
 }
 
 func title(c chat.Card) string {
@@ -327,26 +323,62 @@ func (p *page) item(c chat.Card) {
 	}
 }
 
-// buttons returns the reply's buttons as components, an empty list for none.
-// Discord refuses a message with an empty label or one id twice.
-func buttons(bs []chat.Button) []discordgo.MessageComponent {
+const (
+	maxRow  = 5 // buttons in a row
+	maxRows = 5 // of a message
+)
+
+// controls returns buttons and menus as components, an empty list for none.
+// Discord refuses a message with an empty label or one id twice. It cannot ask
+// whether a button was meant.
+func controls(bs []chat.Button, ms []chat.Menu) []discordgo.MessageComponent {
 	rows := []discordgo.MessageComponent{}
 	var row discordgo.ActionsRow
 	seen := map[string]bool{}
 	for _, b := range bs {
 		label := clip(inline(b.Label), 75)
-		if label == "" || b.Action == "" || len(b.Action) > 100 || seen[b.Action] || len(row.Components) == 5 {
+		if label == "" || b.Action == "" || len(b.Action) > 100 || seen[b.Action] || len(rows) == maxRows {
 			continue
 		}
 		seen[b.Action] = true
-		row.Components = append(row.Components, discordgo.Button{
-			Label: label, Style: discordgo.SecondaryButton, CustomID: b.Action,
-		})
+		style := discordgo.SecondaryButton
+		if b.Danger {
+			style = discordgo.DangerButton
+		}
+		row.Components = append(row.Components, discordgo.Button{Label: label, Style: style, CustomID: b.Action})
+		if len(row.Components) == maxRow {
+			rows, row = append(rows, row), discordgo.ActionsRow{}
+		}
 	}
 	if len(row.Components) > 0 {
 		rows = append(rows, row)
 	}
+	for _, m := range ms {
+		options := options(m.Choices)
+		if len(options) == 0 || m.Action == "" || len(m.Action) > 100 || seen[m.Action] || len(rows) == maxRows {
+			continue
+		}
+		seen[m.Action] = true
+		rows = append(rows, discordgo.ActionsRow{Components: []discordgo.MessageComponent{discordgo.SelectMenu{
+			MenuType: discordgo.StringSelectMenu, CustomID: m.Action, Placeholder: clip(inline(m.Label), 150), Options: options,
+		}}})
+	}
 	return rows
+}
+
+// options returns the choices of a menu as Discord takes them: at most 25,
+// none empty, no value twice.
+func options(cs []chat.Choice) []discordgo.SelectMenuOption {
+	var out []discordgo.SelectMenuOption
+	seen := map[string]bool{}
+	for _, c := range choices(cs) {
+		value := c.Value.(string)
+		if !seen[value] {
+			seen[value] = true
+			out = append(out, discordgo.SelectMenuOption{Label: c.Name, Value: value})
+		}
+	}
+	return out
 }
 
 // choices returns suggestions as Discord takes them: at most 25, none empty.

@@ -58,7 +58,7 @@ func hostile() chat.Card {
 func TestCardGoldens(t *testing.T) {
 	for name, c := range stories() {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, compose(chat.Post{Card: c, Key: "k3jd82hf", Silent: name == "edited"}))
+			golden(t, name, compose(chat.Post{Card: c, Key: "k3jd82hf", Silent: name == "edited"}, sign{key: "k3jd82hf"}))
 		})
 	}
 }
@@ -177,10 +177,13 @@ func FuzzCard(f *testing.F) {
 		q := chat.Quote{Text: text, Speaker: name, Role: head, URL: link}
 		c := chat.Card{Source: name, Headline: head, URL: link, Text: text, Byline: name, State: chat.State(uint(n) % 4),
 			Image: chat.Image{URL: link, Alt: text, Credit: head}}
+		c.Form, c.Note, c.Count = chat.Form(uint(n)/4%7), text, n
 		for range uint(n) % 12 {
 			c.Quotes, c.Was = append(c.Quotes, q), append(c.Was, q)
+			c.Items = append(c.Items, chat.Item{Headline: text, Speaker: name, URL: link, State: c.State, Time: time.Unix(int64(n), 0)})
+			c.Edits = append(c.Edits, chat.Edit{What: name, Old: text, New: head})
 		}
-		b, err := json.Marshal(compose(chat.Post{Card: c, Key: "k"}))
+		b, err := json.Marshal(compose(chat.Post{Card: c, Key: "k"}, sign{key: "k"}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +266,7 @@ func BenchmarkCard(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := json.Marshal(compose(chat.Post{Card: c, Key: "k"})); err != nil {
+				if _, err := json.Marshal(compose(chat.Post{Card: c, Key: "k"}, sign{key: "k"})); err != nil {
 					b.Fatal(err)
 				}
 			}

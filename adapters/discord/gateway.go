@@ -2,15 +2,14 @@ package discord
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bwmarrin/discordgo"
@@ -18,6 +17,12 @@ import (
 
 	"github.com/pullquote/pullquote/bot/chat"
 )
+
+// The gateway is spoken here and not through discordgo: its session cannot be
+// handed one to resume, so that every start would cost one of the day's
+// identifies, and it can be neither stopped nor made to give up while it
+// connects. What goes over the wire is small
+// (https://discord.com/developers/docs/events/gateway).
 
 // fatal are the close codes after which reconnecting is of no use
 // (https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway).
@@ -33,48 +38,86 @@ var fatal = map[int]struct {
 	4014: {chat.Rejected, ""},
 }
 
+// Opcodes of the gateway.
+const (
+	opDispatch       = 0
+	opHeartbeat      = 1
+	opIdentify       = 2
+	opResume         = 6
+	opReconnect      = 7
+	opInvalidSession = 9
+	opHello          = 10
+	opAck            = 11
+)
+
+const (
+	identifyGap = 5 * time.Second // between identifies, for a bot of one shard
+	maxFrame    = 4 << 20         // bytes; an interaction with its messages stays far below
+	saveTime    = 2 * time.Second // for saving the session at the end
+	staleAfter  = 3 * time.Second // Discord drops an interaction unanswered for so long
+	// resumable closes a connection so that the session may be resumed; 1000 and
+	// 1001 would end it.
+	resumable = 4000
+)
+
+// A session is what the gateway needs to go on where it was. It is kept as
+// JSON: fields may be added and not changed.
+type session struct {
+	ID  string `json:"id,omitempty"` // "" = there is none
+	Seq int64  `json:"seq,omitempty"`
+	URL string `json:"url,omitempty"` // where to resume; "" = the usual address
+}
+
+// A gateway keeps connections for one Serve. Only the goroutine that reads
+// changes the session; the one that sends heartbeats reads seq and acked.
+type gateway struct {
+	a       *Adapter
+	take    func(*discordgo.Interaction)
+	session session
+	saved   session
+	last    time.Time // of the last identify
+	waits   bool      // it was said that the day's identifies are used up
+
+	seq   atomic.Int64
+	acked atomic.Bool
+}
+
+// errDown is the end of a connection that a new one is to follow.
+var errDown = errors.New("connection lost")
+
 // listen keeps a gateway connection and hands interactions to take. It returns
 // nil when ctx is done, and otherwise what makes going on useless.
-//
-// discordgo's own reconnecting can be neither stopped nor made to give up, so
-// it is switched off and the loop is here. Its session remembers where it was
-// and resumes.
 func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction)) error {
-	down := make(chan struct{}, 1)
-	wire := &wire{}
-	s := a.session(ctx, wire, down, take)
+	g := &gateway{a: a, take: take}
+	g.recall(ctx)
+	defer func() {
+		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
+		defer cancel()
+		g.save(save)
+	}()
 	retry, failed := a.retry, 0
 	for {
-		opened := time.Now()
-		err := open(ctx, s, wire)
+		begun := time.Now()
+		up, err := g.connect(ctx)
 		if ctx.Err() != nil {
-			a.close(s)
 			return nil //nolint:nilerr // being stopped is no error
 		}
-		if err == nil {
+		if e := g.hopeless(err); e != nil {
+			return e
+		}
+		switch {
+		case up && time.Since(begun) > steady:
+			retry, failed = a.retry, 0
+		case up:
 			failed = 0
-			a.log.Debug("gateway connected")
-			select {
-			case <-ctx.Done():
-				a.close(s)
-				return nil
-			case <-down:
-			}
-			if time.Since(opened) > steady {
-				retry = a.retry
-			}
-			a.log.Debug("gateway connection lost")
-		} else {
-			if e := final(err); e != nil {
-				return e
-			}
+		default:
 			if failed++; failed == 1 {
 				a.log.Warn("gateway not reached", "error", a.redact(gatewayError(err)))
 			}
-			if failed%2 == 0 { // perhaps the session to resume is what is wrong
-				s = a.session(ctx, wire, down, take)
-			}
+			g.session.URL = "" // perhaps the address is what is wrong
 		}
+		a.log.Debug("gateway connection lost", "error", a.redact(gatewayError(err)))
+		g.save(ctx)
 		if !sleep(ctx, retry/2+rand.N(retry/2)) {
 			return nil
 		}
@@ -82,10 +125,18 @@ func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction))
 	}
 }
 
-// final returns the error that ends Serve, nil if a new connection may help.
-func final(err error) error {
+// hopeless returns the error that ends Serve, nil if a new connection may help.
+func (g *gateway) hopeless(err error) error {
+	if chat.ReasonOf(err) == chat.Unauthorized {
+		return err
+	}
 	ce := (*websocket.CloseError)(nil)
 	if !errors.As(err, &ce) {
+		return nil
+	}
+	switch ce.Code {
+	case 4003, 4007, 4009: // not authenticated, invalid sequence, session timed out
+		g.session = session{}
 		return nil
 	}
 	f, ok := fatal[ce.Code]
@@ -97,148 +148,341 @@ func final(err error) error {
 	return e
 }
 
-// gatewayError returns the text of an error of discordgo's without the
-// request it may hold.
+// gatewayError returns the text of an error without the address it may hold.
 func gatewayError(err error) string {
-	if re := (*discordgo.RESTError)(nil); errors.As(err, &re) {
-		return re.Response.Status
-	}
 	if ue := (*url.Error)(nil); errors.As(err, &ue) {
 		err = ue.Err
+	}
+	if err == nil {
+		return ""
 	}
 	return clip(inline(err.Error()), 300)
 }
 
-// session makes a discordgo session that does no more than we need.
-func (a *Adapter) session(ctx context.Context, w *wire, down chan<- struct{}, take func(*discordgo.Interaction)) *discordgo.Session {
-	s, _ := discordgo.New("Bot " + a.secret()) // never fails
-	s.LogLevel = -1                            // it prints to standard error, bodies included
-	s.SyncEvents = true                        // our handlers return at once
-	s.StateEnabled = false
-	s.Compress = false
-	s.ShouldReconnectOnError = false
-	s.ShouldRetryOnRateLimit = false
-	s.MaxRestRetries = 0
-	s.UserAgent = a.agent
-	s.Identify.Intents = discordgo.IntentsNone // interactions come without
-	s.Client = &http.Client{Transport: a.redirect(ctx), Timeout: callTimeout, CheckRedirect: a.client.CheckRedirect}
-	s.Dialer = &websocket.Dialer{
-		Proxy:            http.ProxyFromEnvironment,
-		HandshakeTimeout: openTime,
-		NetDialContext: func(dial context.Context, network, addr string) (net.Conn, error) {
-			// dial has the handshake's deadline, ctx our end.
-			dial, cancel := context.WithCancel(dial)
-			defer cancel()
-			defer context.AfterFunc(ctx, cancel)()
-			return w.dial(dial, network, addr)
-		},
+// address returns where to connect. A new session costs one of the day's
+// identifies, of which some are left for a human in need.
+func (g *gateway) address(ctx context.Context) (string, error) {
+	if g.session.ID != "" && g.session.URL != "" {
+		return g.session.URL, nil
 	}
-	s.AddHandler(func(_ *discordgo.Session, i *discordgo.InteractionCreate) {
-		if i.Interaction != nil {
-			take(i.Interaction)
-		}
-	})
-	s.AddHandler(func(*discordgo.Session, *discordgo.Disconnect) {
-		select {
-		case down <- struct{}{}:
-		default:
-		}
-	})
-	return s
-}
-
-// redirect sends discordgo's requests where the adapter's go. Of its requests
-// there is one, for the gateway's address.
-func (a *Adapter) redirect(ctx context.Context) http.RoundTripper {
-	next := a.client.Transport
-	if next == nil {
-		next = http.DefaultTransport
+	var info struct {
+		URL    string `json:"url"`
+		Shards int    `json:"shards"`
+		Limit  struct {
+			Total     int   `json:"total"`
+			Remaining int   `json:"remaining"`
+			Reset     int64 `json:"reset_after"` // milliseconds
+		} `json:"session_start_limit"`
 	}
-	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		u, err := url.Parse(a.base + req.URL.Path)
-		if err != nil {
-			return nil, err
-		}
-		req = req.Clone(ctx)
-		req.URL, req.Host = u, ""
-		resp, err := next.RoundTrip(req)
-		if err != nil {
-			return nil, err
-		}
-		// discordgo would sleep for a rate limit, deaf to ctx.
-		for k := range resp.Header {
-			if strings.HasPrefix(k, "X-Ratelimit-") {
-				resp.Header.Del(k)
-			}
-		}
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, 1<<16), resp.Body}
-		return resp, nil
-	})
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
-// A wire is the connection below a gateway session. discordgo opens sessions
-// without a context or a deadline; cutting the wire ends that.
-type wire struct {
-	mu   sync.Mutex
-	conn net.Conn
-}
-
-func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, addr)
+	err := g.a.call(ctx, request{what: "ask for the gateway", method: "GET", path: "/gateway/bot", route: route{name: "GET /gateway/bot"}, out: &info})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.conn = conn
-	return conn, nil
+	if !g.a.gatewayURL(info.URL) {
+		return "", fail(chat.Transient, "ask for the gateway", errors.New("the answer holds no websocket address"))
+	}
+	if info.Shards > 1 {
+		g.a.log.Warn("the bot is in so many servers that Discord asks for several connections, soon it will insist", "connections", info.Shards)
+	}
+	if l := info.Limit; g.session.ID == "" && l.Total > 0 && l.Remaining <= l.Total/20 {
+		return "", g.exhausted(ctx, l.Remaining, time.Duration(l.Reset)*time.Millisecond)
+	}
+	return info.URL, nil
 }
 
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.conn != nil {
-		_ = w.conn.Close() // the connection is being given up
+// exhausted waits until there are identifies again, an hour at most: then it
+// is worth asking anew.
+func (g *gateway) exhausted(ctx context.Context, remaining int, reset time.Duration) error {
+	reset = min(max(reset, g.a.retry), time.Hour)
+	if !g.waits {
+		g.waits = true
+		g.a.log.Error("commands wait: Discord allows few more new sessions today", "remaining", remaining, "wait", reset,
+			"remedy", "look why the program starts so often; cards are not affected")
 	}
+	sleep(ctx, reset)
+	return errDown
 }
 
-// open connects s, within openTime or until ctx is done.
-func open(ctx context.Context, s *discordgo.Session, w *wire) error {
-	ctx, cancel := context.WithTimeout(ctx, openTime)
+// gatewayURL reports whether s is an address to connect to: encrypted, unless
+// the API itself is not.
+func (a *Adapter) gatewayURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "wss" || u.Scheme == "ws" && a.base[:5] == "http:"
+}
+
+// connect opens a connection and runs it to its end. up reports whether a
+// session stood.
+func (g *gateway) connect(ctx context.Context) (up bool, err error) {
+	open, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	stop := context.AfterFunc(ctx, w.cut)
-	err := s.Open()
-	if !stop() && err == nil {
-		err = ctx.Err() // cut in the moment it stood: discordgo will notice
+	address, err := g.address(ctx)
+	if err != nil {
+		return false, err
 	}
-	if errors.Is(err, discordgo.ErrWSAlreadyOpen) {
-		return nil
+	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: openTime}
+	header := http.Header{"User-Agent": {g.a.agent}}
+	ws, resp, err := dialer.DialContext(open, address+"/?v=10&encoding=json", header)
+	if resp != nil {
+		_ = resp.Body.Close() // gorilla has read what there is
 	}
-	return err
+	if err != nil {
+		return false, err
+	}
+	c := &connection{ws: ws}
+	defer c.end(resumable)
+	defer context.AfterFunc(ctx, func() { c.end(g.farewell()) })()
+	return g.run(ctx, c)
 }
 
-// close says good-bye to Discord. discordgo waits for one second in it, which
-// Serve does not.
-func (a *Adapter) close(s *discordgo.Session) {
-	a.closing.Go(func() { _ = s.Close() })
+// farewell is the code to close with when the program ends: without a place
+// to keep the session nobody will resume it.
+func (g *gateway) farewell() int {
+	if g.a.keep == nil {
+		return websocket.CloseNormalClosure
+	}
+	return resumable
 }
 
-// sleep waits for d and reports whether ctx is still alive.
+// A connection is one websocket.
+type connection struct {
+	ws *websocket.Conn
+	mu sync.Mutex // guards writing
+}
+
+func (c *connection) send(op int, data any) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.ws.SetWriteDeadline(time.Now().Add(answerLimit)); err != nil {
+		return err
+	}
+	return c.ws.WriteJSON(map[string]any{"op": op, "d": data})
+}
+
+// end says good-bye and closes. What is said last may be lost.
+func (c *connection) end(code int) {
+	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(drainTime/4))
+	_ = c.ws.Close()
+}
+
+// A frame is what comes over the gateway.
+type frame struct {
+	Op   int             `json:"op"`
+	Seq  int64           `json:"s"`
+	Type string          `json:"t"`
+	Data json.RawMessage `json:"d"`
+}
+
+// run speaks the protocol until the connection ends. The heartbeats end with
+// it.
+func (g *gateway) run(ctx context.Context, c *connection) (up bool, err error) {
+	c.ws.SetReadLimit(maxFrame)
+	_ = c.ws.SetReadDeadline(time.Now().Add(openTime)) // a dead connection shows when it is read
+	interval, err := hello(c)
+	if err != nil {
+		return false, err
+	}
+	replay := g.session.ID != ""
+	if err := g.introduce(ctx, c); err != nil {
+		return false, err
+	}
+	var beats sync.WaitGroup
+	beating, stop := context.WithCancel(ctx)
+	defer beats.Wait()
+	defer stop()
+	g.acked.Store(true)
+	beats.Go(func() { g.beat(beating, c, interval) })
+	for {
+		var f frame
+		_ = c.ws.SetReadDeadline(time.Now().Add(2*interval + openTime))
+		if err := c.ws.ReadJSON(&f); err != nil {
+			return up, err
+		}
+		if f.Seq > 0 {
+			g.session.Seq = f.Seq
+			g.seq.Store(f.Seq)
+		}
+		switch f.Op {
+		case opDispatch:
+			if f.Type == "READY" || f.Type == "RESUMED" {
+				up, replay = true, false
+				g.begun(ctx, f)
+			}
+			g.dispatch(f, replay)
+		case opHeartbeat:
+			if err := c.send(opHeartbeat, g.seqOrNil()); err != nil {
+				return up, err
+			}
+		case opAck:
+			g.acked.Store(true)
+		case opReconnect:
+			return up, errDown
+		case opInvalidSession:
+			g.invalid(ctx, f.Data)
+			return up, errDown
+		}
+	}
+}
+
+// hello reads the first frame, which says how often to send heartbeats.
+func hello(c *connection) (time.Duration, error) {
+	var f frame
+	if err := c.ws.ReadJSON(&f); err != nil {
+		return 0, err
+	}
+	var h struct {
+		Interval int64 `json:"heartbeat_interval"` // milliseconds
+	}
+	if err := json.Unmarshal(f.Data, &h); err != nil || f.Op != opHello || h.Interval <= 0 {
+		return 0, errors.New("the gateway does not say hello")
+	}
+	return min(max(time.Duration(h.Interval)*time.Millisecond, 10*time.Millisecond), 10*time.Minute), nil
+}
+
+// introduce resumes the session there is, or asks for a new one.
+func (g *gateway) introduce(ctx context.Context, c *connection) error {
+	token := g.a.secret()
+	if g.session.ID != "" {
+		g.seq.Store(g.session.Seq)
+		return c.send(opResume, map[string]any{"token": token, "session_id": g.session.ID, "seq": g.session.Seq})
+	}
+	if !sleep(ctx, g.a.gap-time.Since(g.last)) {
+		return ctx.Err()
+	}
+	g.last = time.Now()
+	g.seq.Store(0)
+	return c.send(opIdentify, map[string]any{
+		"token": token, "intents": 0, // interactions come without
+		"properties": map[string]string{"os": "linux", "browser": "pullquote", "device": "pullquote"},
+	})
+}
+
+// begun takes in that a session stands.
+func (g *gateway) begun(ctx context.Context, f frame) {
+	g.waits = false
+	if f.Type == "READY" {
+		var r struct {
+			Session string `json:"session_id"`
+			URL     string `json:"resume_gateway_url"`
+		}
+		_ = json.Unmarshal(f.Data, &r) // without a session the next connection asks for one
+		g.session.ID, g.session.URL = r.Session, ""
+		if g.a.gatewayURL(r.URL) {
+			g.session.URL = r.URL
+		}
+	}
+	g.a.log.Debug("gateway connected", "resumed", f.Type == "RESUMED")
+	g.save(ctx)
+}
+
+// invalid takes in that the session cannot go on, or not yet, and waits as
+// Discord asks: for one to five seconds.
+func (g *gateway) invalid(ctx context.Context, data json.RawMessage) {
+	again := false
+	_ = json.Unmarshal(data, &again) // false if it says nothing
+	if !again {
+		g.session = session{}
+	}
+	sleep(ctx, g.a.retry+rand.N(4*g.a.retry))
+}
+
+// dispatch hands an interaction on. One that is repeated on resume and too old
+// to be answered is not carried out: its user has been told that it failed.
+func (g *gateway) dispatch(f frame, replay bool) {
+	if f.Type != "INTERACTION_CREATE" {
+		return
+	}
+	i := new(discordgo.Interaction)
+	if err := json.Unmarshal(f.Data, i); err != nil {
+		g.a.log.Warn("an interaction cannot be read", "error", clip(inline(err.Error()), 200))
+		return
+	}
+	if replay && isSnowflake(i.ID) && snowflakeTime(i.ID).Add(staleAfter).Before(time.Now()) {
+		g.a.log.Info("a command from before the connection was lost is too old to answer")
+		return
+	}
+	g.take(i)
+}
+
+// beat sends heartbeats until ctx is done. One that is not answered before the
+// next means that nobody is there any more.
+func (g *gateway) beat(ctx context.Context, c *connection, interval time.Duration) {
+	wait := rand.N(interval) // so that not all bots beat at once after a fall
+	for sleep(ctx, wait) {
+		wait = interval
+		if !g.acked.Swap(false) {
+			g.a.log.Debug("gateway does not answer heartbeats")
+			c.end(resumable)
+			return
+		}
+		if c.send(opHeartbeat, g.seqOrNil()) != nil {
+			return // reading shows it too
+		}
+	}
+}
+
+func (g *gateway) seqOrNil() any {
+	if n := g.seq.Load(); n > 0 {
+		return n
+	}
+	return nil
+}
+
+// A Keeper keeps small values beyond the program's end.
+type Keeper interface {
+	Keep(ctx context.Context, key string, value []byte) error
+	// Kept returns what Keep saved, or an error if there is nothing.
+	Kept(ctx context.Context, key string) ([]byte, error)
+}
+
+func (g *gateway) key() string { return "discord/" + g.a.name + "/session" }
+
+// recall takes up the session of the program's last run.
+func (g *gateway) recall(ctx context.Context) {
+	if g.a.keep == nil {
+		return
+	}
+	b, err := g.a.keep.Kept(ctx, g.key())
+	if err != nil {
+		return // the first run, most likely; it costs a new session
+	}
+	var s session
+	if json.Unmarshal(b, &s) != nil || s.ID == "" {
+		return
+	}
+	if !g.a.gatewayURL(s.URL) {
+		s.URL = ""
+	}
+	g.session, g.saved = s, s
+}
+
+// save keeps the session, unless it is kept already.
+func (g *gateway) save(ctx context.Context) {
+	if g.a.keep == nil || g.session == g.saved {
+		return
+	}
+	b, err := json.Marshal(g.session)
+	if err == nil {
+		err = g.a.keep.Keep(ctx, g.key(), b)
+	}
+	if err != nil {
+		g.a.log.Warn("gateway session not kept: the next start costs a new one", "error", err)
+		return
+	}
+	g.saved = g.session
+}
+
+// sleep waits for d, not at all if it is negative, and reports whether ctx is
+// still alive.
 func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
+	t := time.NewTimer(max(d, 0))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-t.C:
-		return true
+		return ctx.Err() == nil
 	}
 }

@@ -21,14 +21,18 @@ const (
 	permSendMessages   = 1 << 11
 	permEmbedLinks     = 1 << 14
 	permReadHistory    = 1 << 16
+	permOpenThreads    = 1 << 35
 	permSendInThreads  = 1 << 38
-	invitedPermissions = permViewChannel | permSendMessages | permEmbedLinks | permReadHistory
+	invitedPermissions = permViewChannel | permSendMessages | permEmbedLinks | permReadHistory | permOpenThreads | permSendInThreads
 )
 
 // InviteURL returns the address at which the owner of a server lets the bot
-// in, with the least permissions: View Channel, Send Messages, Embed Links and
-// Read Message History (to find a message again after a crash), and the scope
-// for slash commands. See [AppID] for the id.
+// in, with the least permissions: View Channel, Send Messages, Embed Links,
+// Read Message History (to find a message again after a crash and to reply),
+// Create Public Threads and Send Messages in Threads, and the scope for slash
+// commands. To publish its own announcements the bot needs no more; to mention
+// a role that nobody may mention it needs Mention All Roles, which is left to
+// the owner. See [AppID] for the id.
 func InviteURL(appID string) string {
 	q := url.Values{
 		"client_id":   {appID},
@@ -88,12 +92,16 @@ func (a *Adapter) Check(ctx context.Context, ch chat.Channel) error {
 		return err
 	}
 	what := "check " + ch.ID
-	if err := checkChannel(what, ch); err != nil {
-		return err
-	}
-	place, err := a.channel(ctx, what, ch.ID)
+	id, err := a.target(ctx, what, ch)
 	if err != nil {
 		return err
+	}
+	place, err := a.channel(ctx, what, id)
+	if err != nil {
+		return err
+	}
+	if place.ID == id {
+		a.places.put(id, place)
 	}
 	if place.kind() == otherChannel {
 		e := fail(chat.Gone, what, fmt.Errorf("channel type %d takes no messages", place.Type))
@@ -116,8 +124,12 @@ func (a *Adapter) judge(what string, may int64, place place) error {
 		bit  int64
 		name string
 	}{{permViewChannel, "View Channel"}, {permSendMessages, "Send Messages"}, {permEmbedLinks, "Embed Links"}}
-	if place.kind() == threadChannel {
+	switch place.kind() {
+	case threadChannel:
 		need[1].bit, need[1].name = permSendInThreads, "Send Messages in Threads"
+	case forumChannel: // whoever may send may open a post
+		need = append(need, need[1])
+		need[3].bit, need[3].name = permSendInThreads, "Send Messages in Threads"
 	}
 	var missing []string
 	for _, n := range need {
@@ -131,52 +143,13 @@ func (a *Adapter) judge(what string, may int64, place place) error {
 		e.Remedy = "In the channel's settings, Permissions, give the bot's role: " + list + "."
 		return e
 	}
+	if may&permOpenThreads == 0 && (place.Type == 0 || place.Type == announcements) {
+		a.log.Info("the bot may not open threads in the channel; only the style thread needs that", "channel", place.ID)
+	}
 	if may&permReadHistory == 0 {
 		a.log.Warn("the bot may not read the channel's history: after a crash a card may appear twice", "channel", place.ID)
 	}
 	return nil
-}
-
-// A place is a channel as Discord describes it.
-type place struct {
-	ID     string `json:"id"`
-	Type   int    `json:"type"`
-	Guild  string `json:"guild_id"`
-	Parent string `json:"parent_id"`
-	Rules  []struct {
-		ID    string `json:"id"`
-		Type  int    `json:"type"` // 0 role, 1 member
-		Allow int64  `json:"allow,string"`
-		Deny  int64  `json:"deny,string"`
-	} `json:"permission_overwrites"`
-}
-
-type placeKind int
-
-const (
-	otherChannel placeKind = iota
-	messageChannel
-	threadChannel
-)
-
-// kind sorts Discord's channel types
-// (https://discord.com/developers/docs/resources/channel#channel-object-channel-types).
-func (p place) kind() placeKind {
-	switch p.Type {
-	case 0, 1, 2, 3, 5, 13: // text, direct, voice, group, announcement, stage
-		return messageChannel
-	case 10, 11, 12:
-		return threadChannel
-	}
-	return otherChannel
-}
-
-func (a *Adapter) channel(ctx context.Context, what, id string) (place, error) {
-	var p place
-	err := a.call(ctx, request{
-		what: what, method: "GET", path: "/channels/" + id, route: route{"GET /channels", id}, out: &p,
-	})
-	return p, err
 }
 
 // permissions computes what the bot may do in a channel of a server

@@ -37,13 +37,13 @@ func TestLimitsLearn(t *testing.T) {
 	} {
 		l := newLimits(0)
 		l.learn(r, tt.h, epoch)
-		if got, global := l.take(r, epoch); got != tt.want || global {
+		if got, global := l.take(r, "", epoch); got != tt.want || global {
 			t.Errorf("%s: wait %v, global %v; want %v", tt.name, got, global, tt.want)
 		}
-		if got, _ := l.take(other, epoch); got != 0 {
+		if got, _ := l.take(other, "", epoch); got != 0 {
 			t.Errorf("%s: another channel waits %v", tt.name, got)
 		}
-		if got, _ := l.take(r, epoch.Add(6*time.Second)); got != 0 {
+		if got, _ := l.take(r, "", epoch.Add(6*time.Second)); got != 0 {
 			t.Errorf("%s: still %v after the reset", tt.name, got)
 		}
 	}
@@ -53,12 +53,12 @@ func TestLimitsCountDown(t *testing.T) {
 	l, r := newLimits(0), route{"POST", "1"}
 	l.learn(r, headers("2", "5", ""), epoch)
 	for i, want := range []time.Duration{0, 0, 5 * time.Second} {
-		if got, _ := l.take(r, epoch); got != want {
+		if got, _ := l.take(r, "", epoch); got != want {
 			t.Errorf("request %d waits %v, want %v", i, got, want)
 		}
 	}
 	l.learn(r, headers("3", "5", ""), epoch) // an answer that was overtaken
-	if got, _ := l.take(r, epoch); got == 0 {
+	if got, _ := l.take(r, "", epoch); got == 0 {
 		t.Error("an old answer gave requests back")
 	}
 }
@@ -66,18 +66,28 @@ func TestLimitsCountDown(t *testing.T) {
 func TestInvalidBudgetSlides(t *testing.T) {
 	l, r := newLimits(100), route{"POST", "1"}
 	for i := range 100 {
-		if got, _ := l.take(r, epoch); got != 0 {
+		if got, _ := l.take(r, "", epoch); got != 0 {
 			t.Fatalf("refused after %d", i)
 		}
 		l.count(epoch.Add(time.Duration(i) * time.Second))
 	}
 	now := epoch.Add(100 * time.Second)
-	got, global := l.take(r, now)
-	if !global || got < 8*time.Minute || got > 9*time.Minute {
+	got, global := l.take(r, "", now)
+	if !global || got != probePause {
 		t.Errorf("wait %v, global %v", got, global)
 	}
-	if got, _ := l.take(r, now.Add(got)); got != 0 {
-		t.Errorf("after that wait, another: %v", got)
+	for now = now.Add(got); now.Before(epoch.Add(10 * time.Minute)); now = now.Add(probePause) {
+		if got, _ := l.take(r, "", now); got != 0 {
+			t.Errorf("no probe at %v: %v", now.Sub(epoch), got)
+		}
+		if got, _ := l.take(r, "", now.Add(time.Second)); got <= 0 || got > probePause {
+			t.Errorf("two probes in a minute: %v", got)
+		}
+	}
+	for i := range 100 {
+		if got, _ := l.take(r, "", epoch.Add(20*time.Minute)); got != 0 {
+			t.Fatalf("request %d after the window waits %v", i, got)
+		}
 	}
 }
 

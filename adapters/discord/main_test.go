@@ -75,7 +75,7 @@ func start(t testing.TB) (*discordtest.Server, *Adapter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.retry = 10 * time.Millisecond
+	a.retry, a.gap = 10*time.Millisecond, 0
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		srv.Close()
@@ -162,7 +162,7 @@ func validate(t testing.TB, requests []discordtest.Request) {
 		if err := s.Validate(v); err != nil {
 			t.Errorf("%s %s: %v\n%s", r.Method, r.Path, err, r.Body)
 		}
-		if strings.Contains(string(r.Body), "embeds") && !strings.Contains(string(r.Body), `"allowed_mentions":{"parse":[]}`) {
+		if strings.Contains(string(r.Body), "embeds") && !strings.Contains(string(r.Body), `"allowed_mentions":{"parse":[]`) {
 			t.Errorf("%s %s: mentions are not switched off", r.Method, r.Path)
 		}
 	}
@@ -239,4 +239,11 @@ func reason(t *testing.T, err error, want chat.Reason) *chat.SendError {
 		t.Fatal("no wrapped error")
 	}
 	return se
+}
+
+// idOf returns the id under which Send returned a message of the channel, by
+// its mark.
+func idOf(m discordtest.Message) chat.MessageID {
+	s, _ := signOf(m.Embeds)
+	return ref{id: m.ID, key: s.key}.message()
 }

@@ -28,6 +28,7 @@ type request struct {
 	method string
 	path   string // below /api/v10
 	route  route  // zero for calls outside the rate limits (answers to interactions)
+	lane   string // the channel whose Pace has counted this request; "" = none
 	in     any    // JSON body; nil for none
 	out    any    // filled from the answer; nil to ignore it
 	edit   bool   // the path names a message that we want to change
@@ -85,7 +86,7 @@ func (a *Adapter) reserve(r request) error {
 	if r.route == (route{}) {
 		return nil
 	}
-	wait, global := a.limits.take(r.route, time.Now())
+	wait, global := a.limits.take(r.route, r.lane, time.Now())
 	if wait == 0 {
 		return nil
 	}
@@ -156,13 +157,13 @@ func (a *Adapter) refusal(r request, resp *http.Response, answer []byte) error {
 	status := resp.StatusCode
 	shared := resp.Header.Get("X-RateLimit-Scope") == "shared"
 	if status == 401 || status == 403 || (status == 429 && !shared) {
-		a.limits.count(time.Now())
+		a.countInvalid()
 	}
 	text := resp.Status
 	if msg := clip(inline(a.redact(f.Message)), 200); msg != "" {
 		text = fmt.Sprintf("%d %s (%d)", status, msg, f.Code)
 	}
-	e := fail(0, r.what, errors.New(text))
+	e := fail(0, r.what, &refused{f.Code, text})
 	e.Reason, e.Remedy = classify(status, f.Code, r.edit)
 	if edge && status == 403 {
 		e.Reason, e.RetryAfter, e.Global, e.Remedy = chat.RateLimited, edgeWait, true, remedyEdge
@@ -170,10 +171,53 @@ func (a *Adapter) refusal(r request, resp *http.Response, answer []byte) error {
 	if e.Reason == chat.RateLimited && e.RetryAfter == 0 {
 		e.RetryAfter, e.Global = retryAfter(resp.Header, f, edge)
 	}
-	if e.Reason == chat.RateLimited && e.RetryAfter > 0 && r.route != (route{}) {
+	if e.Reason == chat.Frozen {
+		e.RetryAfter, _ = retryAfter(nil, f, false)
+	}
+	if e.Reason == chat.RateLimited && e.RetryAfter > 0 && r.route != (route{}) && !ofOne(r, f.Code) {
 		a.limits.stop(r.route, e.RetryAfter, e.Global, time.Now())
 	}
 	return e
+}
+
+// ofOne reports whether a limit holds for the message that was edited and not
+// for its channel: a published one takes some three edits an hour, and Discord
+// says so with the codes of the channel's limits
+// (https://github.com/discord/discord-api-docs/issues/6109).
+func ofOne(r request, code int) bool {
+	return r.edit && (code == 20022 || code == 20028)
+}
+
+// countInvalid counts a request against the budget of invalid ones.
+func (a *Adapter) countInvalid() {
+	if n := a.limits.count(time.Now()); n > 0 {
+		a.log.Warn("Discord refuses many requests; at 10,000 in 10 minutes it shuts the address out",
+			"refused", n, "stop_at", a.limits.budget)
+	}
+}
+
+// A refused is an answer of Discord's that refuses, with its error code.
+type refused struct {
+	code int // 0 if there was none
+	text string
+}
+
+func (r *refused) Error() string { return r.text }
+
+// codeOf returns Discord's error code in err, 0 if there is none.
+func codeOf(err error) int {
+	if r := (*refused)(nil); errors.As(err, &r) {
+		return r.code
+	}
+	return 0
+}
+
+// sendError returns the SendError in err. Every error of call's is one.
+func sendError(err error) chat.SendError {
+	if se := (*chat.SendError)(nil); errors.As(err, &se) {
+		return *se
+	}
+	return chat.SendError{Reason: chat.Unknown, Err: err} // unreachable
 }
 
 // retryAfter returns how long a 429 asks to wait, 0 if it says nothing credible, and
@@ -205,8 +249,11 @@ const (
 	remedyMissing = "The channel does not exist, or the bot is not in its server: check the id (Developer Mode, Copy Channel ID) and invite the bot."
 	remedyView    = "Give the bot's role the permission View Channel in this channel."
 	remedySend    = "Give the bot's role the permissions Send Messages and Embed Links in this channel."
-	remedyKind    = "Cards cannot be posted in this kind of channel: use a text, announcement or voice channel, or a thread."
+	remedyKind    = "Cards cannot be posted in this kind of channel: use a text, announcement, voice or forum channel, or a thread."
 	remedyThread  = "The thread is archived or locked: open it again, or use another channel."
+	remedyThreads = "Give the bot's role the permissions Create Public Threads and Send Messages in Threads in this channel."
+	remedyFull    = "The channel or server has as many open threads as Discord allows: close some."
+	remedyTag     = "This forum wants a tag on every post: name one of its tags for the subscription, or make tags optional."
 	remedyEdge    = "Discord's edge refuses this machine's address: wait, and look for another program on it that sends too much."
 	remedyAddress = "The answer is not Discord's: check the API address and any proxy."
 )
@@ -220,6 +267,7 @@ var codes = map[int]struct {
 	10003:  {chat.Gone, remedyMissing}, // unknown channel
 	10004:  {chat.Gone, remedyMissing}, // unknown guild
 	10008:  {chat.Gone, ""},            // unknown message
+	10087:  {chat.Transient, ""},       // unknown tag: those we know are old
 	20009:  {chat.Rejected, ""},        // explicit content
 	20016:  {chat.RateLimited, ""},     // slow mode
 	20022:  {chat.RateLimited, ""},     // edits of an announcement
@@ -229,6 +277,7 @@ var codes = map[int]struct {
 	40001:  {chat.Unauthorized, remedyToken},
 	40004:  {chat.Transient, ""},    // sending is disabled for everybody
 	40062:  {chat.RateLimited, ""},  // a service behind Discord
+	40067:  {chat.Gone, remedyTag},  // a forum post without a tag
 	50001:  {chat.Gone, remedyView}, // missing access
 	50005:  {chat.Gone, ""},         // another author's message
 	50007:  {chat.Gone, "This person does not accept messages from the bot."},
@@ -240,9 +289,11 @@ var codes = map[int]struct {
 	50035:  {chat.Rejected, ""}, // invalid form body
 	50083:  {chat.Gone, remedyThread},
 	160005: {chat.Gone, remedyThread},
-	200000: {chat.Rejected, ""}, // AutoMod
-	200001: {chat.Rejected, ""}, // AutoMod, title
-	240000: {chat.Rejected, ""}, // harmful link
+	160006: {chat.Gone, remedyFull},
+	160007: {chat.Gone, remedyFull}, // of announcements
+	200000: {chat.Rejected, ""},     // AutoMod
+	200001: {chat.Rejected, ""},     // AutoMod, title
+	240000: {chat.Rejected, ""},     // harmful link
 }
 
 // classify returns the reason for a status below 500 and a code of Discord's,

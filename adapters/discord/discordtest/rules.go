@@ -18,11 +18,18 @@ type body struct {
 	Embeds          []*discordgo.MessageEmbed `json:"embeds"`
 	Components      *[]Component              `json:"components"`
 	AllowedMentions *struct {
-		Parse []string `json:"parse"`
+		Parse   []string `json:"parse"`
+		Users   []string `json:"users"`
+		Roles   []string `json:"roles"`
+		Replied bool     `json:"replied_user"`
 	} `json:"allowed_mentions"`
 	Flags        int    `json:"flags"`
 	Nonce        string `json:"nonce"`
 	EnforceNonce bool   `json:"enforce_nonce"`
+	Reference    *struct {
+		Message      string `json:"message_id"`
+		FailIfAbsent *bool  `json:"fail_if_not_exists"`
+	} `json:"message_reference"`
 }
 
 // refusal is an error that Discord answers with.
