@@ -39,7 +39,7 @@ func (d *document) alternates(p *page) []string {
 		add(ref)
 	}
 	for _, l := range p.links {
-		if hasClass(l.rel, "alternate") && isFeedType(l.kind) && !strings.Contains(l.href, "comments") && !strings.Contains(strings.ToLower(l.title), "comments feed") {
+		if l.isFeed() {
 			add(l.href)
 		}
 	}
@@ -52,36 +52,22 @@ func (d *document) alternates(p *page) []string {
 }
 
 // Next returns the address where the entries before those of doc are to be
-// had: the target of rel=next or of a "load more" link, the next page of an
-// interface that names it. "" if the document names none; a link back to the
-// document itself is none.
+// had: the next page of an interface that names it, the target of rel=next or
+// of a "load more" link. "" if the document names none; a link back to the
+// document itself is none. It is [news.Snapshot.Older] for documents that may
+// hold no entries.
 func Next(doc Document) string {
 	d := newDocument(doc)
 	if d.head == "" || len(doc.Body) > maxBody {
 		return ""
 	}
-	ref := ""
-	if v, ok := d.json(); ok {
-		ref = v.first("next_url").str()
-		if older := v.get("pagination", "older").str(); older != "" {
-			ref = older
-			if page := parseBase(v.first("canonicalUrl", "webURL").str()); page != nil && d.base == nil {
-				d.base = page
-			}
-		}
-		if next := v.get("_links", "next", "href").str(); next != "" {
-			ref = next
-		}
-	} else if d.isMarkup() {
-		if p, err := d.html(); err == nil {
-			ref = p.older
-		}
+	if snap, _, err := Explain(doc); err == nil {
+		return snap.Older
 	}
-	next := absolute(d.base, ref)
-	if next == doc.URL {
-		return ""
+	if d.isMarkup() {
+		_, _ = d.html() // what cannot be parsed names no page
 	}
-	return next
+	return d.older(&reading{}, headerRels(doc.Links))
 }
 
 func isFeedType(kind string) bool {

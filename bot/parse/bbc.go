@@ -79,7 +79,7 @@ func (d *document) bbcPost(post value) news.Entry {
 	if d.base == nil {
 		e.URL = ""
 	}
-	p := newProse(d.base)
+	p := d.newProse()
 	for _, b := range post.get("header", "model", "blocks").list() {
 		text := bbcText(b)
 		switch b.get("type").str() {

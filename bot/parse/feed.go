@@ -3,11 +3,11 @@ package parse
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mmcdole/gofeed"
+	"github.com/mmcdole/gofeed/atom"
 	ext "github.com/mmcdole/gofeed/extensions"
 	"github.com/mmcdole/gofeed/rss"
 
@@ -48,7 +48,7 @@ func parseFeed(d *document) (reading, error) {
 		r.partial = true
 	}
 	r.Title, r.Window = feed.Title, true
-	r.Wait = timeToLive(extra.ttl)
+	r.Wait, r.Skip, r.rels = extra.wait, extra.skip, extra.rels
 	r.URL = feed.Link
 	if d.base == nil {
 		d.base = parseBase(feed.Link)
@@ -75,6 +75,7 @@ func parseFeed(d *document) (reading, error) {
 	}
 	slices.Sort(r.Withdrawn)
 	r.Entries = distinct(r.Entries, feed.FeedType == "atom")
+	r.Older = d.wordPressPage(feed.Generator, len(feed.Items))
 	return r, nil
 }
 
@@ -82,40 +83,45 @@ func parseFeed(d *document) (reading, error) {
 // HTML of every item, which reading the text does anyway, and a note of what
 // its translation leaves out.
 func feedParser() (*gofeed.Parser, *noted) {
-	p, t := gofeed.NewParser(), &noted{}
-	t.DisableContentImageScan = true
-	p.RSSTranslator = t
-	return p, t
+	p, n := gofeed.NewParser(), &noted{}
+	n.rss.DisableContentImageScan = true
+	p.RSSTranslator, p.AtomTranslator = n, n
+	return p, n
 }
 
-// A noted is gofeed's translator for RSS that keeps the feed's ttl.
+// A noted is gofeed's translator that keeps what a feed says of itself and
+// that the common form has no place for.
 type noted struct {
-	gofeed.DefaultRSSTranslator
-	ttl string
+	rss  gofeed.DefaultRSSTranslator
+	atom gofeed.DefaultAtomTranslator
+	wait time.Duration
+	skip news.Hours
+	rels rels
 }
 
 // Translate implements gofeed.Translator.
-func (t *noted) Translate(feed any) (*gofeed.Feed, error) {
-	if f, ok := feed.(*rss.Feed); ok {
-		t.ttl = f.TTL
+func (n *noted) Translate(feed any) (*gofeed.Feed, error) {
+	switch f := feed.(type) {
+	case *rss.Feed:
+		n.wait = max(timeToLive(f.TTL), updatePeriod(f.Extensions))
+		n.skip = skippedHours(f.SkipHours, f.SkipDays)
+		n.rels = extensionRels(f.Extensions)
+		return n.rss.Translate(feed)
+	case *atom.Feed:
+		n.wait = updatePeriod(f.Extensions)
+		n.rels = make(rels)
+		for _, l := range f.Links {
+			n.rels.add(l.Rel, l.Href)
+		}
+		return n.atom.Translate(feed)
 	}
-	return t.DefaultRSSTranslator.Translate(feed)
+	return nil, errNoEntries // unreachable: gofeed asks for one of the two
 }
 
 // laterThan reports whether e was published or changed after its tombstone:
 // it was put back.
 func laterThan(e *news.Entry, when time.Time) bool {
 	return e.Updated.After(when) || e.Published.After(when)
-}
-
-// timeToLive reads how many minutes a feed asks to be left alone. More than a
-// day is a mistake.
-func timeToLive(s string) time.Duration {
-	n, err := strconv.Atoi(strings.TrimSpace(s))
-	if err != nil || n < 0 || n > 24*60 {
-		return 0
-	}
-	return time.Duration(n) * time.Minute
 }
 
 // withoutDeclaration drops the XML declaration: the text is UTF-8 by now,

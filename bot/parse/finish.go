@@ -37,7 +37,7 @@ func (d *document) finish(r *reading) {
 		alias(r.Entries)
 	}
 	r.Withdrawn = gone(r.Withdrawn, r.Entries)
-	r.Ended = r.Ended || d.seemsEnded(r)
+	d.signs(r)
 }
 
 func (d *document) tidy(e *news.Entry) {
@@ -257,41 +257,4 @@ func shareless(entries []news.Entry) {
 			e.Entry, e.IDKind = hashID(e)
 		}
 	}
-}
-
-// seemsEnded reads the signs that are not flags. None is enough by itself but
-// the page saying so in its title: coverageEndTime was found a day ahead, an
-// hour behind, and equal to the start.
-func (d *document) seemsEnded(r *reading) bool {
-	title := strings.ToLower(r.Title)
-	for _, said := range []string{"as it happened", "– as it happened", "diretta finita", "minuto a minuto finalizado", "so lief", "das liveblog zum nachlesen", "ticker zum nachlesen"} {
-		if strings.Contains(title, said) {
-			return true
-		}
-	}
-	if r.end.IsZero() || d.Now.IsZero() || len(r.Entries) == 0 {
-		return false
-	}
-	last := r.Entries[0].Published
-	if d.Now.Sub(r.end) < 2*time.Hour || last.IsZero() || last.After(r.end) {
-		return false
-	}
-	return d.Now.Sub(last) > 48*time.Hour || saysGoodbye(&r.Entries[0])
-}
-
-func saysGoodbye(e *news.Entry) bool {
-	text := strings.ToLower(e.Headline + "\n" + e.Body)
-	for _, said := range goodbyes {
-		if strings.Contains(text, said) {
-			return true
-		}
-	}
-	return false
-}
-
-// goodbyes close live coverage.
-var goodbyes = []string{
-	"that's it for", "that’s it for", "that's all for", "that’s all for", "wrapping up", "closing this live", "closing our live",
-	"logging off", "goodnight", "good night", "ending our live coverage", "pausing our live coverage", "thanks for following",
-	"thank you for following", "this live blog is now closed", "this blog is now closed", "our live coverage has ended",
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,12 @@ func (g golden) document(t testing.TB) Document {
 			doc.Zone, err = time.LoadLocation(val)
 		case "now":
 			doc.Now, err = time.Parse(time.RFC3339, val)
+		case "link":
+			doc.Links = append(doc.Links, val)
+		case "fragments":
+			doc.Fragments = news.Fragments(val)
+		case "live":
+			doc.Live = val
 		case "encode":
 			enc, _ := charset.Lookup(val)
 			doc.Body, err = enc.NewEncoder().Bytes(doc.Body)
@@ -118,6 +125,20 @@ func show(snap news.Snapshot, report Report, err error) string {
 	line("discovery", snap.Discovery)
 	line("since", stamp3339(snap.Since))
 	line("wait", waiting(snap.Wait))
+	if snap.Skip != (news.Hours{}) {
+		line("skip", skipped24(snap.Skip))
+	}
+	line("older", snap.Older)
+	line("successor", snap.Successor)
+	line("hub", snap.Hub)
+	line("topic", snap.Topic)
+	for _, f := range snap.Feeds {
+		fmt.Fprintf(&b, "feed: %s %q %s\n", f.URL, f.Title, f.Type)
+	}
+	line("live", snap.Live)
+	for _, s := range snap.Signs {
+		fmt.Fprintf(&b, "sign: %s (medium %v)\n", s.What, s.Medium)
+	}
 	line("withdrawn", snap.Withdrawn)
 	for _, f := range report.Fields {
 		fmt.Fprintf(&b, "field %s: %s over %s in %d, %s\n", f.Name, f.Winner, f.Loser, f.Entries, f.Reason)
@@ -142,6 +163,23 @@ func show(snap news.Snapshot, report Report, err error) string {
 		}
 	}
 	return b.String()
+}
+
+// skipped24 lists the hours of each day that are skipped: "Sun 0-23 Mon 3".
+func skipped24(h news.Hours) string {
+	var days []string
+	for d := range 7 {
+		var hours []string
+		for n := range 24 {
+			if h.Has(time.Date(2026, 3, 1+d, n, 30, 0, 0, time.UTC)) { // a Sunday
+				hours = append(hours, strconv.Itoa(n))
+			}
+		}
+		if len(hours) > 0 {
+			days = append(days, time.Weekday(d).String()[:3]+" "+strings.Join(hours, ","))
+		}
+	}
+	return strings.Join(days, "; ")
 }
 
 func waiting(d time.Duration) string {

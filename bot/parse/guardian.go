@@ -79,7 +79,7 @@ func (d *document) guardianBlock(b value, page string) (news.Entry, bool) {
 		who = append(who, c.get("name").str())
 	}
 	e.Author = names(who...)
-	p := newProse(d.base)
+	p := d.newProse()
 	for _, el := range b.get("elements").list() {
 		d.guardianElement(p, el)
 	}

@@ -38,6 +38,14 @@ func parseJSONFeed(d *document) (reading, error) {
 	if d.base == nil {
 		d.base = parseBase(r.URL)
 	}
+	r.rels = make(rels)
+	for _, h := range v.get("hubs").list() {
+		if strings.EqualFold(h.get("type").str(), "WebSub") {
+			r.rels.add("hub", h.get("url").str())
+		}
+	}
+	r.rels.add("self", v.get("feed_url").str())
+	r.rels.add("next", v.get("next_url").str())
 	if v.get("items").kind != 'a' {
 		return r, refusal("has no items")
 	}

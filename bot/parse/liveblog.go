@@ -78,7 +78,7 @@ func (d *document) liveBlogPost(p value, id string) news.Entry {
 			e.Author = names(who.first("display_name", "byline").str())
 		}
 	}
-	pr := newProse(d.base)
+	pr := d.newProse()
 	for _, item := range liveBlogItems(p) {
 		d.liveBlogItem(&e, pr, item)
 	}
@@ -129,7 +129,7 @@ func (d *document) liveBlogItem(e *news.Entry, p *prose, item value) {
 	case "embed":
 		m := news.Media{URL: meta.get("original_url").str(), Kind: news.Embed, Alt: oneLine(meta.first("title", "description").str())}
 		if m.URL == "" {
-			inner := newProse(d.base)
+			inner := d.newProse()
 			inner.markup(meta.get("html").str())
 			inner.text()
 			for _, found := range inner.media {
@@ -162,7 +162,7 @@ func (d *document) liveBlogImage(p *prose, item, meta value) {
 	rend := meta.get("media", "renditions")
 	m.URL = rend.first("baseImage", "viewImage", "original", "thumbnail").get("href").str()
 	if m.URL == "" {
-		inner := newProse(d.base)
+		inner := d.newProse()
 		inner.markup(item.get("text").str())
 		inner.text()
 		if len(inner.media) > 0 {

@@ -25,6 +25,8 @@ type page struct {
 	address string // canonical or og:url
 	stated  time.Time
 	next    bool   // the page has more entries behind a link or button
+	goesOn  string // the address where the coverage goes on, as the page says
+	badge   bool   // an element shows LIVE
 	older   string // the address of that link, if it is one
 	amp     []*html.Node
 	micro   []*html.Node // itemprop=liveBlogUpdate
@@ -208,9 +210,12 @@ func (g *gatherer) element(n *html.Node) {
 	case "a", "button":
 		if leadsOn(n) {
 			p.next = true
-			if href := attr(n.Attr, "href"); p.older == "" && !strings.HasPrefix(href, "#") {
-				p.older = href
+			if p.older == "" {
+				p.older = loads(n)
 			}
+		}
+		if p.goesOn == "" && n.Data == "a" && continues(n) {
+			p.goesOn = attr(n.Attr, "href")
 		}
 	}
 	for i := range n.Attr {
@@ -230,6 +235,9 @@ func (g *gatherer) attribute(n *html.Node, a *html.Attribute) {
 		}
 	case "class":
 		g.p.classes[a.Val] = true
+		if !g.p.badge && (strings.Contains(a.Val, "live") || strings.Contains(a.Val, "Live") || strings.Contains(a.Val, "LIVE")) {
+			g.p.badge = isBadge(n, a.Val)
+		}
 		if strings.Contains(a.Val, "entry") && (hasClass(a.Val, "h-entry") || hasClass(a.Val, "hentry")) {
 			g.p.hentry = append(g.p.hentry, n)
 		}

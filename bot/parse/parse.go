@@ -127,6 +127,7 @@ type reading struct {
 	partial    bool // entries in the midst could not be read
 	fields     []Field
 	end        time.Time // when the source says its coverage ends; zero if it does not
+	rels       rels      // what a feed links to; nil for a page
 }
 
 // A format is one row of the ladder. sniff is cheap and may be generous; parse
@@ -239,6 +240,7 @@ func (d *document) nature() string {
 
 func (d *document) conclude(r reading, report *Report) news.Snapshot {
 	d.finish(&r)
+	d.surroundings(&r)
 	report.Format, report.Fields, report.Confidence = r.Format, r.fields, confidence(&r.Snapshot)
 	return r.Snapshot
 }
@@ -283,6 +285,8 @@ type document struct {
 	text  string         // decoded
 	head  string         // text without what may stand before the first sign
 	local *time.Location // the zone the page itself shows, if Zone is nil
+
+	goesOn string // the first link in an entry that says coverage goes on there
 
 	page     *page
 	pageErr  error

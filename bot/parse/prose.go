@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"net/url"
 	"strings"
 	"unicode"
@@ -34,6 +35,10 @@ type prose struct {
 	figure int // media before the last figure that opened
 	shown  int // 1 + length of b where it opened; 0 none
 	quoted int // length of b after the last block quote; 0 none
+
+	goesOn *string // takes the first link that says that coverage goes on there; nil on pages, which look themselves
+	href   string  // of the link that is open
+	linked int     // length of b where it opened
 }
 
 // What separates the next word from the last.
@@ -347,6 +352,7 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 		p.figure, p.shown = len(p.media), 1+len(p.b)
 	case "a":
 		if href := attr(attrs, "href"); href != "" {
+			p.href, p.linked = href, len(p.b)
 			for i := range p.open {
 				p.open[i].link = href
 			}
@@ -400,6 +406,8 @@ func (p *prose) end(tag string) {
 		return
 	}
 	switch {
+	case tag == "a":
+		p.noteLink()
 	case tag == "ul" || tag == "ol":
 		p.lists = max(p.lists-1, 0)
 		p.widen(paragraph)
@@ -624,7 +632,28 @@ func (d *document) prose(s string) *prose {
 			return nil
 		}
 	}
-	p := newProse(d.base)
+	p := d.newProse()
 	p.markup(s)
 	return p
+}
+
+// newProse returns a prose for a fragment out of the document's data.
+func (d *document) newProse() *prose {
+	p := newProse(d.base)
+	p.goesOn = &d.goesOn
+	return p
+}
+
+// noteLink looks at the link that closes: whether it leads to where the
+// coverage goes on, by its own words or by those of its paragraph so far.
+func (p *prose) noteLink() {
+	if p.goesOn == nil || *p.goesOn != "" || p.href == "" || p.linked > len(p.b) {
+		return
+	}
+	text := string(p.b[p.linked:])
+	start := max(bytes.LastIndex(p.b, []byte("\n\n")), len(p.b)-maxSentence, 0)
+	if saysContinued(text) || len(text) < 25 && saysContinued(string(p.b[start:])) {
+		*p.goesOn = p.href
+	}
+	p.href = ""
 }
