@@ -22,17 +22,6 @@ type porter struct {
 	result  laneResult
 }
 
-const (
-	// defaultEditWindow lets a desk that tidies up a new entry do so in one edit.
-	defaultEditWindow = 30 * time.Second
-
-	// A porter waits for a platform's pace as long as shortWait, and looks again
-	// no sooner than shortLook. For longer it gives the lane back.
-	shortWait = 250 * time.Millisecond
-	shortLook = time.Millisecond
-	maxWaited = 10 * time.Second // in all, for one delivery
-)
-
 func (d *dispatcher) porter(sending context.Context, l store.Lane) *porter {
 	return &porter{
 		dispatcher: d, lane: l, adapter: d.adapters[l.Channel.Adapter], sending: sending,
@@ -122,59 +111,6 @@ func (p *porter) threaded(source news.SourceID) bool {
 	return style != store.Cards
 }
 
-// paced waits until the platform's limits allow a request, and reports whether
-// they do. If they do not for long, or if so many wait already that waiting in
-// line is no use, the lane is put off. sent says that something was sent in
-// this lane just now: then it is the channel that must wait, and the porter has
-// better things to do.
-func (p *porter) paced(ctx context.Context, sent bool) bool {
-	queue := p.queues[p.result.adapter]
-	queued := false
-	defer func() {
-		if queued && queue.Add(-1) == maxQueue/2 {
-			p.wake() // there is room in the queue again
-		}
-	}()
-	for waited := time.Duration(0); waited < maxWaited; {
-		wait := p.pace()
-		if wait <= 0 {
-			return true
-		}
-		if !queued {
-			queued = true
-			if queue.Add(1) > maxQueue || sent {
-				wait = max(wait, shortLook)
-				p.until = time.Now().Add(min(wait, maxPause))
-				return false
-			}
-		}
-		if wait > shortWait {
-			p.until = time.Now().Add(min(wait, maxPause))
-			return false
-		}
-		wait = max(wait, shortLook)
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return false
-		}
-		waited += wait
-	}
-	return false
-}
-
-func (p *porter) pace() (wait time.Duration) {
-	defer func() {
-		if e := recover(); e != nil {
-			p.log.Error("adapter panicked", "channel", p.lane.Channel.String(), "panic", e, "stack", string(debug.Stack()))
-			wait = maxPause
-		}
-	}()
-	return p.adapter.Pace(p.lane.Channel)
-}
-
 // deliver makes one message stand in the channel and files the receipt. again
 // reports whether the lane can go on at once.
 func (p *porter) deliver(ctx context.Context, w store.Work) (again bool, err error) {
@@ -219,44 +155,6 @@ func (p *porter) deliver(ctx context.Context, w store.Work) (again bool, err err
 	return true, p.stands(ctx, w, rec)
 }
 
-// A step is what is to be done about a delivery.
-type step int
-
-const (
-	toRest   step = iota // nothing: it stands, or nothing needs to
-	toForget             // nothing, ever: the place where it was to stand is gone
-	toWait               // nothing yet: it was edited just now
-	toHush               // nothing yet: it waits for the roll-up after quiet hours
-	toSend
-	toEdit
-	toRemove
-)
-
-func (p *porter) step(w store.Work, sum [32]byte) step {
-	if p.quietNow(w) {
-		return toHush
-	}
-	switch r := w.Receipt; {
-	case r == nil && p.unwanted(w) != "":
-		return toRest
-	case r == nil && nothingToShow(w):
-		return toRest
-	case r == nil && homeless(w):
-		return toForget
-	case r == nil:
-		return toSend
-	case r.Gone:
-		return toRest
-	case w.Delivery.Kind == store.Card && w.Entry.Withdrawn && w.Subscription.Delete:
-		return toRemove
-	case r.Digest == sum, r.Frozen:
-		return toRest
-	case time.Since(r.Edited) < p.window:
-		return toWait
-	}
-	return toEdit
-}
-
 // asPromised gives a note the revision it is about, should the entry have
 // changed again since.
 func (p *porter) asPromised(ctx context.Context, w store.Work) (store.Work, error) {
@@ -296,35 +194,6 @@ func (p *porter) compose(w store.Work) (post chat.Post, sum [32]byte, err error)
 	}()
 	post = p.addressed(w, postOf(w))
 	return post, digest(post.Card), nil
-}
-
-// receiptOf returns the receipt to file when all goes well.
-func receiptOf(w store.Work, sum [32]byte) store.Receipt {
-	d := w.Delivery
-	rec := store.Receipt{
-		Channel: d.Channel, Kind: d.Kind, Entry: d.Entry, Number: d.Number, Revision: d.Revision, Digest: sum,
-	}
-	if d.Kind == store.Card {
-		rec.Revision = max(d.Revision, w.Entry.Revision)
-	}
-	if r := w.Receipt; r != nil {
-		rec.Message, rec.Sent, rec.Edited, rec.Gone, rec.Frozen = r.Message, r.Sent, r.Edited, r.Gone, r.Frozen
-		if r.Frozen {
-			rec.Digest = r.Digest // it shows what it showed
-		}
-	}
-	return rec
-}
-
-// asFound returns the receipt of a message that may have been posted by an
-// earlier attempt, whose outcome was not known. It may then show an earlier
-// revision: the receipt says so, and the message is edited next.
-func asFound(w store.Work, rec store.Receipt) store.Receipt {
-	if !w.Delivery.Tried.IsZero() && rec.Revision > 1 {
-		rec.Revision--
-		rec.Digest = [32]byte{}
-	}
-	return rec
 }
 
 func (p *porter) send(post chat.Post) (id chat.MessageID, err error) {
@@ -376,17 +245,6 @@ func (p *porter) stands(ctx context.Context, w store.Work, rec store.Receipt) er
 		p.observer.Delivered(rec.Entry.Source, p.lane.Channel, w.Entry.Published, firstShown(w), now, w.Receipt != nil)
 	}
 	return nil
-}
-
-// firstShown returns when the revision that is shown was first seen.
-func firstShown(w store.Work) time.Time {
-	switch {
-	case w.Entry.Revision <= 1:
-		return w.Entry.FirstSeen
-	case w.Entry.Class == news.Cosmetic:
-		return w.Delivery.Enqueued
-	}
-	return w.Entry.Changed
 }
 
 // settle files the receipt, and promises the note that the change asks for.
