@@ -44,7 +44,10 @@ type Options struct {
 	// allows itself; 0 is 5,000. Discord shuts an address out at 10,000, so
 	// several bots on one address should share that.
 	InvalidBudget int
-	Version       string // of the program, for the User-Agent
+	// Rate is how many requests a second the bot may make; 0 is Discord's 50.
+	// Discord grants more to bots that are in very many servers.
+	Rate    int
+	Version string // of the program, for the User-Agent
 	// Keep is where the gateway's session outlives the program, so that a
 	// restart resumes it and misses no command; nil keeps nothing. Discord
 	// allows 1,000 new sessions a day and resets the token of a bot that takes
@@ -118,7 +121,7 @@ func New(o Options) (*Adapter, error) {
 		agent:  "DiscordBot (https://github.com/pullquote/pullquote, " + o.Version + ")",
 		client: &client,
 		log:    o.Logger,
-		limits: newLimits(o.InvalidBudget),
+		limits: newLimits(o.InvalidBudget, o.Rate),
 		secret: func() string { return token },
 		self:   AppID(token),
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Discord shuts an address out for a while after 10,000 requests in 10
@@ -31,12 +29,12 @@ const (
 
 // A bot may make 50 requests a second, answers to interactions not counted
 // (https://discord.com/developers/docs/topics/rate-limits#global-rate-limit).
-// Discord counts in windows whose beginning it does not tell: with one request
-// in hand and 49 to come no second holds more than 50.
+// Discord counts in seconds whose beginning it does not tell, so that no second
+// may hold more. The margin is for requests that arrive closer to one another
+// than they were made.
 const (
-	botRate  = 49
-	botBurst = 1
-	maxDebt  = 2 * botRate // of requests made without asking
+	defaultRate = 50
+	botWindow   = time.Second + 10*time.Millisecond
 )
 
 // What is assumed of a channel's messages until an answer says how it is: the
@@ -61,17 +59,19 @@ type limits struct {
 	budget int // invalid requests allowed in budgetWindow
 
 	mu      sync.Mutex
-	global  time.Time              // no request before
-	bot     *rate.Limiter          // all requests but answers to interactions
-	routes  map[string]string      // route → bucket, once Discord named it
-	sizes   map[string]int         // route → requests in a window, once Discord said so
-	buckets map[string]*bucket     // by bucket and channel
-	paid    map[string]int         // requests that Pace counted and that are not made yet, by lane
-	threads map[string]string      // the thread of a lane that was posted to last
-	invalid []tally                // oldest first
-	probe   time.Time              // when a request was last let through in spite of the budget
-	warned  time.Time              // when the budget was last warned about
-	publish map[string][]time.Time // crossposts within publishWindow, by channel, oldest first
+	global  time.Time                // no request before
+	recent  []time.Time              // the last requests but answers to interactions, as many as one second may hold
+	oldest  int                      // where recent is overwritten next
+	routes  map[string]string        // route → bucket, once Discord named it
+	sizes   map[string]int           // route → requests in a window, once Discord said so
+	periods map[string]time.Duration // route → how long a window is, likewise
+	buckets map[string]*bucket       // by bucket and channel
+	paid    map[string]int           // requests that Pace counted and that are not made yet, by lane
+	threads map[string]string        // the thread of a lane that was posted to last
+	invalid []tally                  // oldest first
+	probe   time.Time                // when a request was last let through in spite of the budget
+	warned  time.Time                // when the budget was last warned about
+	publish map[string][]time.Time   // crossposts within publishWindow, by channel, oldest first
 }
 
 // A bucket is one of Discord's rate limits, as its last answer described it.
@@ -86,13 +86,16 @@ type tally struct {
 	n     int
 }
 
-func newLimits(budget int) *limits {
+func newLimits(budget, perSecond int) *limits {
 	if budget <= 0 {
 		budget = defaultBudget
 	}
+	if perSecond <= 0 {
+		perSecond = defaultRate
+	}
 	return &limits{
-		budget: budget, bot: rate.NewLimiter(botRate, botBurst),
-		routes: map[string]string{}, sizes: map[string]int{}, buckets: map[string]*bucket{},
+		budget: budget, recent: make([]time.Time, perSecond),
+		routes: map[string]string{}, sizes: map[string]int{}, periods: map[string]time.Duration{}, buckets: map[string]*bucket{},
 		paid: map[string]int{}, threads: map[string]string{}, publish: map[string][]time.Time{},
 	}
 }
@@ -125,11 +128,10 @@ func (l *limits) pace(lane string, now time.Time) time.Duration {
 	if wait > 0 {
 		return wait
 	}
-	r := l.bot.ReserveN(now, 1)
-	if d := r.DelayFrom(now); d > 0 {
-		r.CancelAt(now)
+	if d := l.recent[l.oldest].Add(botWindow).Sub(now); d > 0 {
 		return d
 	}
+	l.note(now)
 	b := l.window(route{postRoute, lane}, now)
 	b.remaining--
 	if l.paid[lane] == 0 {
@@ -137,6 +139,12 @@ func (l *limits) pace(lane string, now time.Time) time.Duration {
 	}
 	l.paid[lane]++
 	return 0
+}
+
+// note counts a request against the bot's limit.
+func (l *limits) note(now time.Time) {
+	l.recent[l.oldest] = now
+	l.oldest = (l.oldest + 1) % len(l.recent)
 }
 
 // full returns how long a route is used up. What is used up for longer than a
@@ -162,11 +170,14 @@ func (l *limits) window(r route, now time.Time) *bucket {
 		return b
 	}
 	l.forget(now)
-	size := defaultPosts
+	size, period := defaultPosts, defaultWindow
 	if n, ok := l.sizes[r.name]; ok {
 		size = n
 	}
-	b = &bucket{remaining: size, reset: now.Add(defaultWindow)}
+	if d, ok := l.periods[r.name]; ok {
+		period = d
+	}
+	b = &bucket{remaining: size, reset: now.Add(period)}
 	l.buckets[key] = b
 	return b
 }
@@ -186,9 +197,7 @@ func (l *limits) take(r route, lane string, now time.Time) (wait time.Duration, 
 	if l.settle(r, lane, now) {
 		return 0, false
 	}
-	if l.bot.TokensAt(now) > -maxDebt {
-		l.bot.ReserveN(now, 1) // what comes without Pace is not held back, but makes others wait
-	}
+	l.note(now) // what comes without Pace is not held back, but makes others wait
 	b := l.buckets[l.key(r)]
 	if b == nil {
 		return 0, false
@@ -350,6 +359,9 @@ func (l *limits) learn(r route, h http.Header, now time.Time) {
 	}
 	if size, err := strconv.Atoi(h.Get("X-RateLimit-Limit")); err == nil && size > 0 {
 		l.sizes[r.name] = size
+		if remaining == size-1 && after > 0 { // a window that has just begun
+			l.periods[r.name] = after
+		}
 	}
 	key := l.key(r)
 	if b := l.buckets[key]; b != nil && b.reset.After(now) {

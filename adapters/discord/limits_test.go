@@ -35,7 +35,7 @@ func TestLimitsLearn(t *testing.T) {
 		{"negative", headers("0", "-1", ""), 0},
 		{"words", headers("none", "soon", ""), 0},
 	} {
-		l := newLimits(0)
+		l := newLimits(0, 0)
 		l.learn(r, tt.h, epoch)
 		if got, global := l.take(r, "", epoch); got != tt.want || global {
 			t.Errorf("%s: wait %v, global %v; want %v", tt.name, got, global, tt.want)
@@ -50,7 +50,7 @@ func TestLimitsLearn(t *testing.T) {
 }
 
 func TestLimitsCountDown(t *testing.T) {
-	l, r := newLimits(0), route{"POST", "1"}
+	l, r := newLimits(0, 0), route{"POST", "1"}
 	l.learn(r, headers("2", "5", ""), epoch)
 	for i, want := range []time.Duration{0, 0, 5 * time.Second} {
 		if got, _ := l.take(r, "", epoch); got != want {
@@ -64,7 +64,7 @@ func TestLimitsCountDown(t *testing.T) {
 }
 
 func TestInvalidBudgetSlides(t *testing.T) {
-	l, r := newLimits(100), route{"POST", "1"}
+	l, r := newLimits(100, 0), route{"POST", "1"}
 	for i := range 100 {
 		if got, _ := l.take(r, "", epoch); got != 0 {
 			t.Fatalf("refused after %d", i)
@@ -92,11 +92,11 @@ func TestInvalidBudgetSlides(t *testing.T) {
 }
 
 func TestLimitsForget(t *testing.T) {
-	l := newLimits(0)
-	for i := range 5000 {
+	l := newLimits(0, 0)
+	for i := range 3 * maxKept {
 		l.learn(route{"POST", fmt.Sprint(i)}, headers("1", "1", ""), epoch.Add(time.Duration(i)*time.Second))
 	}
-	if n := len(l.buckets); n > 1024 {
+	if n := len(l.buckets); n > maxKept {
 		t.Errorf("%d buckets kept", n)
 	}
 }

@@ -5,8 +5,16 @@
 // reaches it at [Server.URL] with [Server.Token]. Channels must be made with
 // [Server.AddChannel] before anything is posted there. The server keeps what
 // really happened: [Server.Messages] is what people in the channel would see,
-// whatever the program was told. [Server.Fail] makes it misbehave, and
-// [Server.Command], [Server.Suggest] and [Server.Press] act for a chat user.
+// whatever the program was told, [Server.Threads] what was opened there, and
+// [Server.Doubles] which deliveries stand more than once anywhere.
+//
+// [Server.Fail] makes it misbehave: [Faults] holds the faults that a program
+// must survive, by name, for scripts. [Server.Enforce] makes it keep Discord's
+// documented limits, in real or scaled time. [Server.DropGateway],
+// [Server.CloseGateway], [Server.InvalidateSession], [Server.AskReconnect],
+// [Server.Heartbeats], [Server.RefuseIdentify] and [Server.Starts] are the
+// gateway's faults. [Server.Command], [Server.Suggest], [Server.Press],
+// [Server.Pick] and [Server.Menu] act for a chat user.
 package discordtest
 
 import (
@@ -15,7 +23,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,12 +58,33 @@ type Message struct {
 	Repeats    int  // how often it was posted again with the same nonce
 	Webhook    bool // an answer to a command, not a post
 	Author     string
+	Reply      string   // the id of the message it answers; "" for none
+	Told       []string // ids of users and roles that it told aloud
+	Published  int      // how often it was sent on to the channels that follow
+
+	rewrites window // edits since it was published
+}
+
+// Key returns the delivery's key in the message's mark, "" if it has none.
+func (m Message) Key() string { return keyOf(m.Embeds) }
+
+// A Thread is a thread or forum post.
+type Thread struct {
+	ID, Name, Parent string
+	Tags             []string // ids, of a forum post
+	Archived, Locked bool
+}
+
+// A Tag is one that the posts of a forum may have.
+type Tag struct {
+	ID, Name  string
+	Moderated bool // only moderators may set it
 }
 
 // Edited reports whether the message was ever edited.
 func (m Message) Edited() bool { return m.Edits > 0 }
 
-// A Component is a row of buttons, or a button.
+// A Component is a row of buttons, a button, or a menu.
 type Component struct {
 	Type       int         `json:"type"`
 	Label      string      `json:"label,omitempty"`
@@ -61,6 +92,15 @@ type Component struct {
 	Style      int         `json:"style,omitempty"`
 	Disabled   bool        `json:"disabled,omitempty"`
 	Components []Component `json:"components,omitempty"`
+	// Of a menu:
+	Placeholder string   `json:"placeholder,omitempty"`
+	Options     []Option `json:"options,omitempty"`
+}
+
+// An Option is a line of a menu.
+type Option struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
 }
 
 // A Request is one that the program made.
@@ -84,6 +124,10 @@ type Fault struct {
 	Begun chan<- struct{}
 	// Hold delays the answer until it is closed or the client gives up.
 	Hold <-chan struct{}
+	// Stall gives no answer until the client gives up.
+	Stall bool
+	// Drip is the time between two bytes of the answer's body.
+	Drip time.Duration
 	// Drop breaks the connection instead of answering; with Half set, in the
 	// middle of the answer.
 	Drop, Half bool
@@ -107,6 +151,16 @@ type Server struct {
 	noNonces bool
 	limit    int // posts per channel in period; 0 is unlimited
 	period   time.Duration
+	scale    float64 // how fast the documented limits' time goes; 0 = not enforced
+	global   window  // requests of the bot
+	limited  int     // 429s for a limit
+	starts   struct {
+		total, remaining int
+		reset            time.Duration
+	}
+	started  time.Time         // the last identify
+	admins   map[string]bool   // users who may manage the server
+	directs  map[string]string // channels of direct messages, by user
 	commands map[string][]byte // by path: what is registered, as JSON
 	puts     int               // registrations
 	sessions map[string]*session
@@ -132,8 +186,36 @@ type channel struct {
 	messages []*Message
 	frozen   bool
 	posts    int
-	used     int       // of the rate limit
-	reset    time.Time // of the rate limit
+	windows  map[string]*window // of the rate limits, by method
+	crossed  window             // crossposts
+	// Of a thread or forum post:
+	name             string
+	owner            string
+	tags             []string
+	archived, locked bool
+	// Of a forum:
+	available []Tag
+	wantsTag  bool
+	// Of direct messages:
+	user string
+}
+
+// A window counts requests for a while.
+type window struct {
+	used  int
+	reset time.Time
+}
+
+// take counts a request; false if there were limit already.
+func (w *window) take(limit int, period time.Duration, now time.Time) bool {
+	if !now.Before(w.reset) {
+		w.used, w.reset = 0, now.Add(period)
+	}
+	if w.used >= limit {
+		return false
+	}
+	w.used++
+	return true
 }
 
 // New starts a server on a free loopback port. The caller closes it.
@@ -149,8 +231,11 @@ func New() *Server {
 		changed:  make(chan struct{}),
 		stopped:  make(chan struct{}),
 		interval: 41250 * time.Millisecond,
-		role:     1<<10 | 1<<11 | 1<<14 | 1<<16 | 1<<38,
+		role:     1<<10 | 1<<11 | 1<<14 | 1<<16 | 1<<35 | 1<<38,
+		admins:   map[string]bool{},
+		directs:  map[string]string{},
 	}
+	s.starts.total, s.starts.remaining, s.starts.reset = 1000, 1000, 24*time.Hour
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s
 }
@@ -195,7 +280,124 @@ func (s *Server) addChannel(id string, kind int, parent string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.channels[id] = &channel{id: id, kind: kind, parent: parent}
+	s.channels[id] = newChannel(id, kind, parent)
+}
+
+func newChannel(id string, kind int, parent string) *channel {
+	c := &channel{id: id, kind: kind, parent: parent, windows: map[string]*window{}}
+	if parent != "" {
+		c.owner = BotID
+	}
+	return c
+}
+
+// AddForum makes a forum. If wantsTag is set it takes no post without a tag.
+func (s *Server) AddForum(id string, wantsTag bool, tags ...Tag) {
+	s.addChannel(id, 15, "")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.channels[id].available, s.channels[id].wantsTag = tags, wantsTag
+}
+
+// Threads returns the threads of a channel or the posts of a forum, oldest
+// first. What is in them is in [Server.Messages].
+func (s *Server) Threads(channel string) []Thread {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Thread
+	for _, c := range s.channels {
+		if c.parent == channel && channel != "" {
+			out = append(out, Thread{ID: c.id, Name: c.name, Parent: c.parent, Tags: c.tags, Archived: c.archived, Locked: c.locked})
+		}
+	}
+	slices.SortFunc(out, func(a, b Thread) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Archive puts a thread away, as Discord does after some time without a
+// message. A locked one is opened again by moderators only.
+func (s *Server) Archive(thread string, locked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.channels[thread]; c != nil {
+		c.archived, c.locked = true, locked
+	}
+}
+
+// Direct returns the channel of the bot's direct messages with a user, "" if
+// there is none yet.
+func (s *Server) Direct(user string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.directs[user]
+}
+
+// Appoint lets a user manage the server.
+func (s *Server) Appoint(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.admins[user] = true
+}
+
+// Doubles returns the keys of deliveries that stand more than once in one
+// channel or thread, with where: "key in 1500000000000000001".
+func (s *Server) Doubles() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, c := range s.channels {
+		n := map[string]int{}
+		for _, m := range c.messages {
+			if k := m.Key(); k != "" {
+				if n[k]++; n[k] == 2 {
+					out = append(out, k+" in "+c.id)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Enforce makes the server keep Discord's documented limits, with time going
+// scale times as fast: 50 requests a second for the bot (a second of real
+// time, and 50 × scale), in each channel 5 posts and 5 edits in 5 s, 10
+// messages published and 3 edits of a published one an hour, one identify in 5
+// s. 0 lifts the limits.
+func (s *Server) Enforce(scale float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scale = scale
+}
+
+// Limited returns how many requests were refused for a limit.
+func (s *Server) Limited() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limited
+}
+
+// Starts sets how many sessions may be begun. Beyond that Discord resets the
+// bot's token, and so does the server.
+func (s *Server) Starts(total, remaining int, reset time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starts.total, s.starts.remaining, s.starts.reset = total, remaining, reset
+}
+
+// keyOf returns the key in the mark of a card: what follows ":~:card=" in the
+// address of the line above it.
+func keyOf(es []*discordgo.MessageEmbed) string {
+	for _, e := range es {
+		if e == nil || e.Author == nil {
+			continue
+		}
+		if i := strings.LastIndex(e.Author.URL, ":~:card="); i >= 0 {
+			key, _, _ := strings.Cut(e.Author.URL[i+len(":~:card="):], "/")
+			return key
+		}
+	}
+	return ""
 }
 
 // RemoveChannel deletes a channel with all that is in it.
@@ -249,7 +451,7 @@ func (s *Server) Revoke() {
 }
 
 // ForgetNonces makes nonces older than the server remembers: they are not
-// enforced any more and not in the channel's history.
+// enforced any more.
 func (s *Server) ForgetNonces() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -140,7 +140,15 @@ func (s *Server) identify(c *connection, d json.RawMessage) bool {
 		c.close(s.refuse, "")
 		s.refuse = 0
 		return false
+	case s.starts.remaining <= 0:
+		s.revoked = true
+		c.close(4004, "Authentication failed.")
+		return false
+	case s.scale > 0 && time.Since(s.started) < s.scaled(5*time.Second):
+		return c.write(map[string]any{"op": 9, "d": false}) == nil
 	}
+	s.starts.remaining--
+	s.started = time.Now()
 	c.session = &session{id: "session" + s.newID()}
 	s.sessions[c.session.id] = c.session
 	s.current = c
@@ -258,6 +266,20 @@ func (s *Server) ForgetSessions() {
 	clear(s.sessions)
 }
 
+// InvalidateSession says that the session is invalid (op 9); the program may
+// resume it all the same if resumable is set, and otherwise it is forgotten.
+func (s *Server) InvalidateSession(resumable bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return
+	}
+	if !resumable {
+		delete(s.sessions, s.current.session.id)
+	}
+	_ = s.current.write(map[string]any{"op": 9, "d": resumable})
+}
+
 // Heartbeats sets the interval that later connections are told, and whether
 // heartbeats are acknowledged.
 func (s *Server) Heartbeats(interval time.Duration, acknowledge bool) {
@@ -317,17 +339,40 @@ func (s *Server) Suggest(name, focus string, options map[string]any, user, chann
 // Press sends that a user pressed the button with action of a message and
 // returns the answer. The message may be one that an answer made.
 func (s *Server) Press(message, action, user, channel string) (Reply, error) {
-	m := &Message{ID: message, Channel: channel, Author: BotID}
+	return s.interact(3, channel, user, s.find(channel, message), map[string]any{"custom_id": action, "component_type": 2})
+}
+
+// Pick sends that a user picked a value in the menu with action of a message
+// and returns the answer.
+func (s *Server) Pick(message, action, value, user, channel string) (Reply, error) {
+	return s.interact(3, channel, user, s.find(channel, message),
+		map[string]any{"custom_id": action, "component_type": 3, "values": []string{value}})
+}
+
+// Menu sends that a user chose a command from the menu of a message and returns
+// the answer.
+func (s *Server) Menu(label, message, user, channel string) (Reply, error) {
+	m := s.find(channel, message)
 	s.mu.Lock()
+	rendered := s.render(m)
+	s.mu.Unlock()
+	return s.interact(2, channel, user, nil, map[string]any{"id": "1400000000000000002", "name": label, "type": 3, "target_id": message,
+		"resolved": map[string]any{"messages": map[string]any{message: rendered}}})
+}
+
+// find returns a message of a channel, or one that stands nowhere, as the
+// answers do that one person sees.
+func (s *Server) find(channel, message string) *Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if c := s.channels[channel]; c != nil {
-		for _, x := range c.messages {
-			if x.ID == message {
-				m = x
+		for _, m := range c.messages {
+			if m.ID == message {
+				return m
 			}
 		}
 	}
-	s.mu.Unlock()
-	return s.interact(3, channel, user, m, map[string]any{"custom_id": action, "component_type": 2})
+	return &Message{ID: message, Channel: channel, Author: BotID}
 }
 
 func optionList(options map[string]any, focus string) []map[string]any {
@@ -364,8 +409,16 @@ func (s *Server) interact(kind int, channel, user string, m *Message, data map[s
 	s.pending[token] = x
 	event := map[string]any{
 		"id": x.id, "application_id": AppID, "type": kind, "token": token, "version": 1, "data": data,
-		"guild_id": GuildID, "channel_id": channel, "locale": "en-GB", "app_permissions": strconv.FormatInt(s.role, 10),
-		"member": map[string]any{"user": map[string]any{"id": user, "username": "reader"}, "roles": []string{}, "permissions": "1024"},
+		"channel_id": channel, "locale": "en-GB", "app_permissions": strconv.FormatInt(s.role, 10),
+	}
+	person, may := map[string]any{"id": user, "username": "reader"}, "1024"
+	if s.admins[user] {
+		may = "1056" // with Manage Server
+	}
+	if c := s.channels[channel]; c != nil && c.user != "" {
+		event["user"], event["context"] = person, 1
+	} else {
+		event["guild_id"], event["member"] = GuildID, map[string]any{"user": person, "roles": []string{}, "permissions": may}
 	}
 	if m != nil {
 		event["message"] = s.render(m)

@@ -57,6 +57,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case f == nil || f.Accept || f.Status == 0 && !f.Drop:
 		a = s.act(r, req)
 	}
+	if f != nil && f.Stall {
+		select {
+		case <-r.Context().Done():
+		case <-s.stopped:
+		}
+	}
 	if f != nil && f.Hold != nil {
 		select {
 		case <-f.Hold:
@@ -79,7 +85,31 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if drop && !f.Half {
 		panic(http.ErrAbortHandler)
 	}
+	if f != nil && f.Drip > 0 {
+		s.drip(w, r, a, f.Drip)
+		return
+	}
 	reply(w, a, drop)
+}
+
+// drip answers byte by byte, until the client gives up.
+func (s *Server) drip(w http.ResponseWriter, r *http.Request, a answer, pause time.Duration) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for i := range len(a.body) {
+		_, _ = io.WriteString(w, a.body[i:i+1])
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		case <-s.stopped:
+			return
+		}
+	}
 }
 
 func reply(w http.ResponseWriter, a answer, half bool) {
@@ -140,8 +170,8 @@ func (s *Server) act(r *http.Request, req Request) answer {
 		return s.callback(seg[1], seg[2], req.Body)
 	case seg[0] == "webhooks" && len(seg) >= 3:
 		return s.webhook(seg[1], seg[2], seg[3:], req)
-	case seg[0] == "gateway":
-		return ok(map[string]any{"url": s.gatewayURL(), "shards": 1})
+	case seg[0] == "gateway" && len(seg) == 1:
+		return ok(map[string]any{"url": s.gatewayURL()})
 	}
 	if s.revoked || r.Header.Get("Authorization") != "Bot "+s.token {
 		return refuse(unauthorised)
@@ -152,8 +182,17 @@ func (s *Server) act(r *http.Request, req Request) answer {
 	if len(req.Body) > 0 && r.Header.Get("Content-Type") != "application/json" {
 		return refuse(invalid("Content-Type"))
 	}
+	if s.scale > 0 && !s.global.take(int(50*s.scale), time.Second, time.Now()) {
+		return s.tooMany(time.Until(s.global.reset), "global", true)
+	}
 	switch seg[0] {
+	case "gateway":
+		return ok(map[string]any{"url": s.gatewayURL(), "shards": 1, "session_start_limit": map[string]any{
+			"total": s.starts.total, "remaining": max(s.starts.remaining, 0), "reset_after": s.starts.reset.Milliseconds(), "max_concurrency": 1}})
 	case "users":
+		if len(seg) == 3 && seg[2] == "channels" && req.Method == "POST" {
+			return s.direct(req.Body)
+		}
 		return ok(map[string]any{"id": BotID, "username": "pullquote", "bot": true})
 	case "applications":
 		return s.applications(seg, req)
@@ -185,7 +224,10 @@ func (s *Server) applications(seg []string, req Request) answer {
 		}
 		for _, c := range list { // Discord gives every command an id and its own fields
 			c["id"], c["application_id"], c["version"] = s.newID(), AppID, s.newID()
-			c["default_member_permissions"], c["nsfw"] = nil, false
+			if _, ok := c["default_member_permissions"]; !ok {
+				c["default_member_permissions"] = nil
+			}
+			c["nsfw"] = false
 		}
 		b, _ := json.Marshal(list)
 		s.commands[req.Path] = b
@@ -198,6 +240,9 @@ func (s *Server) applications(seg []string, req Request) answer {
 func (s *Server) guild(seg []string) answer {
 	if len(seg) < 2 || seg[1] != GuildID {
 		return refuse(&refusal{404, 10004, "Unknown Guild"})
+	}
+	if len(seg) == 4 && seg[2] == "threads" && seg[3] == "active" {
+		return s.list(func(c *channel) bool { return c.parent != "" && !c.archived })
 	}
 	if len(seg) == 4 && seg[2] == "members" && seg[3] == BotID {
 		return ok(map[string]any{"user": map[string]any{"id": BotID}, "roles": []string{roleID}})
@@ -219,34 +264,91 @@ func (s *Server) channel(seg []string, req Request, r *http.Request) answer {
 	switch {
 	case c == nil:
 		return refuse(unknownChannel)
-	case c.deny&(1<<10) != 0:
+	case c.deny&(1<<10) != 0, s.parentDenies(c, 1<<10):
 		return refuse(missingAccess)
+	case len(seg) == 2 && req.Method == "PATCH":
+		return s.reopen(c, req.Body)
 	case len(seg) == 2:
 		return ok(c.describe())
+	case seg[2] == "threads":
+		return s.threads(c, seg[3:], req)
+	case seg[2] == "messages" && len(seg) >= 4:
+		return s.message(c, seg[3], seg[4:], req)
 	case seg[2] != "messages":
 		return refuse(notFound)
-	case len(seg) == 3 && req.Method == "POST":
-		a := s.throttle(c)
+	case req.Method == "POST":
+		a := s.throttle(c, "POST")
 		if a.status == 0 {
 			h := a.header
 			a = s.create(c, req.Body)
 			a.header = h
 		}
 		return a
-	case len(seg) == 3 && req.Method == "GET":
+	case req.Method == "GET":
 		return s.history(c, r)
-	case len(seg) == 4 && req.Method == "PATCH":
-		return s.edit(c, seg[3], req.Body)
 	}
 	return refuse(notFound)
 }
 
+// message is what is done with one message.
+func (s *Server) message(c *channel, id string, rest []string, req Request) answer {
+	i := slices.IndexFunc(c.messages, func(m *Message) bool { return m.ID == id })
+	switch {
+	case len(rest) == 1 && rest[0] == "crosspost" && req.Method == "POST":
+		return s.crosspost(c, i)
+	case len(rest) == 1 && rest[0] == "threads" && req.Method == "POST":
+		return s.open(c, i, req.Body)
+	case len(rest) != 0:
+		return refuse(notFound)
+	case req.Method == "PATCH":
+		a := s.throttle(c, "PATCH")
+		if a.status == 0 {
+			h := a.header
+			a = s.edit(c, i, req.Body)
+			maps.Copy(h, a.header)
+			a.header = h
+		}
+		return a
+	case i < 0:
+		return refuse(unknownMessage)
+	case req.Method == "GET":
+		return ok(s.render(c.messages[i]))
+	case req.Method == "DELETE":
+		if c.archived {
+			return refuse(archivedThread)
+		}
+		if c.messages[i].Author != BotID {
+			return refuse(missingRight)
+		}
+		c.messages = slices.Delete(c.messages, i, i+1)
+		s.notify()
+		return answer{status: 204}
+	}
+	return refuse(notFound)
+}
+
+func (s *Server) parentDenies(c *channel, bits int64) bool {
+	p := s.channels[c.parent]
+	return p != nil && p.deny&bits != 0
+}
+
 func (c *channel) describe() map[string]any {
+	if c.user != "" {
+		return map[string]any{"id": c.id, "type": 1, "recipients": []any{map[string]any{"id": c.user}}}
+	}
 	d := map[string]any{"id": c.id, "type": c.kind, "guild_id": GuildID, "permission_overwrites": []any{}}
 	if c.parent != "" {
-		d["parent_id"] = c.parent
+		d["parent_id"], d["owner_id"], d["name"], d["applied_tags"] = c.parent, c.owner, c.name, c.tags
+		d["thread_metadata"] = map[string]any{"archived": c.archived, "locked": c.locked}
 		delete(d, "permission_overwrites")
 		return d
+	}
+	if c.available != nil {
+		tags := []map[string]any{}
+		for _, t := range c.available {
+			tags = append(tags, map[string]any{"id": t.ID, "name": t.Name, "moderated": t.Moderated, "emoji_id": nil, "emoji_name": nil})
+		}
+		d["available_tags"] = tags
 	}
 	if c.deny != 0 {
 		d["permission_overwrites"] = []map[string]any{{"id": BotID, "type": 1, "allow": "0", "deny": strconv.FormatInt(c.deny, 10)}}
@@ -254,28 +356,44 @@ func (c *channel) describe() map[string]any {
 	return d
 }
 
-// throttle counts a post against the channel's limit: status 0 lets it pass.
-func (s *Server) throttle(c *channel) answer {
-	if s.limit == 0 {
-		return answer{}
+// throttle counts a request against the channel's limit: status 0 lets it
+// pass.
+func (s *Server) throttle(c *channel, method string) answer {
+	limit, period := s.limit, s.period
+	if limit == 0 && s.scale > 0 {
+		limit, period = 5, s.scaled(5*time.Second)
+	}
+	a := answer{header: http.Header{}}
+	if limit == 0 || s.scale == 0 && method != "POST" {
+		return a
 	}
 	now := time.Now()
-	if !now.Before(c.reset) {
-		c.used, c.reset = 0, now.Add(s.period)
+	w := c.windows[method]
+	if w == nil {
+		w = new(window)
+		c.windows[method] = w
 	}
-	var a answer
-	after := c.reset.Sub(now).Seconds()
-	if c.used >= s.limit {
-		a = answer{status: 429, body: fmt.Sprintf(`{"message":"You are being rate limited.","retry_after":%.3f,"global":false}`, after)}
-		a.set("Retry-After", strconv.Itoa(int(after)+1))
-		a.set("X-RateLimit-Scope", "user")
-	} else {
-		c.used++
+	if !w.take(limit, period, now) {
+		a = s.tooMany(w.reset.Sub(now), "user", false)
 	}
-	a.set("X-RateLimit-Limit", strconv.Itoa(s.limit))
-	a.set("X-RateLimit-Remaining", strconv.Itoa(s.limit-c.used))
-	a.set("X-RateLimit-Reset-After", fmt.Sprintf("%.3f", after))
-	a.set("X-RateLimit-Bucket", "80c17d2f203122d936070c88c8d10f33")
+	a.set("X-RateLimit-Limit", strconv.Itoa(limit))
+	a.set("X-RateLimit-Remaining", strconv.Itoa(limit-w.used))
+	a.set("X-RateLimit-Reset-After", fmt.Sprintf("%.3f", w.reset.Sub(now).Seconds()))
+	a.set("X-RateLimit-Bucket", "80c17d2f203122d936070c88c8d10f33"+method)
+	return a
+}
+
+func (s *Server) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) / s.scale) }
+
+// tooMany refuses a request for a limit.
+func (s *Server) tooMany(after time.Duration, scope string, global bool) answer {
+	s.limited++
+	a := answer{status: 429, body: fmt.Sprintf(`{"message":"You are being rate limited.","retry_after":%.3f,"global":%v}`, after.Seconds(), global)}
+	a.set("Retry-After", strconv.Itoa(int(after.Seconds())+1))
+	a.set("X-RateLimit-Scope", scope)
+	if s.scale > 1 { // a whole second is long in scaled time
+		a.header.Del("Retry-After")
+	}
 	return a
 }
 
@@ -291,11 +409,17 @@ func read(raw []byte) (*body, *refusal) {
 }
 
 func (s *Server) create(c *channel, raw []byte) answer {
-	if c.deny&(1<<11) != 0 || c.deny&(1<<14) != 0 {
-		return refuse(missingRight)
+	deny, send := c.deny, int64(1<<11)
+	if p := s.channels[c.parent]; p != nil {
+		deny, send = p.deny, 1<<38
 	}
-	if c.kind == 4 || c.kind == 15 {
+	switch {
+	case deny&send != 0 || deny&(1<<14) != 0:
+		return refuse(missingRight)
+	case c.kind == 4 || c.kind == 15 || c.kind == 16:
 		return refuse(&refusal{400, 50008, "Cannot send messages in a non-text channel"})
+	case c.locked:
+		return refuse(lockedThread)
 	}
 	b, bad := read(raw)
 	if bad != nil {
@@ -308,50 +432,81 @@ func (s *Server) create(c *channel, raw []byte) answer {
 		m.Repeats++
 		return ok(s.render(m))
 	}
-	m := &Message{ID: s.newID(), Channel: c.id, Nonce: b.Nonce, Flags: b.Flags, Embeds: b.Embeds, Author: BotID, Sent: time.Now()}
+	m := s.put(c, s.newID(), b)
+	if b.Reference != nil && slices.ContainsFunc(c.messages, func(x *Message) bool { return x.ID == b.Reference.Message }) {
+		m.Reply = b.Reference.Message
+	} else if b.Reference != nil && (b.Reference.FailIfAbsent == nil || *b.Reference.FailIfAbsent) {
+		c.messages = c.messages[:len(c.messages)-1]
+		c.posts--
+		return refuse(invalid("message_reference: unknown message"))
+	}
+	if b.Nonce != "" {
+		m.Nonce = b.Nonce
+		s.nonces[m.Nonce] = m
+	}
+	v := s.render(m)
+	if m.Nonce != "" {
+		v["nonce"] = m.Nonce // told once; it is not in the history
+	}
+	return ok(v)
+}
+
+// put makes a message stand. A post shows an archived thread again.
+func (s *Server) put(c *channel, id string, b *body) *Message {
+	m := &Message{ID: id, Channel: c.id, Flags: b.Flags, Embeds: b.Embeds, Author: BotID, Sent: time.Now(), Told: b.told()}
+	if b.Content != nil {
+		m.Content = *b.Content
+	}
 	if b.Components != nil {
 		m.Components = *b.Components
 	}
+	c.archived = false
 	c.messages = append(c.messages, m)
 	c.posts++
-	if m.Nonce != "" {
-		s.nonces[m.Nonce] = m
-	}
 	s.notify()
-	return ok(s.render(m))
+	return m
 }
 
 // render returns a message as Discord describes it.
 func (s *Server) render(m *Message) map[string]any {
-	v := map[string]any{
-		"id": m.ID, "channel_id": m.Channel, "type": 0, "content": m.Content, "flags": m.Flags,
+	flags := m.Flags
+	if m.Published > 0 {
+		flags |= 1
+	}
+	return map[string]any{
+		"id": m.ID, "channel_id": m.Channel, "type": 0, "content": m.Content, "flags": flags,
 		"author": map[string]any{"id": m.Author, "bot": true}, "embeds": m.Embeds, "components": m.Components,
 		"timestamp": m.Sent.UTC().Format(time.RFC3339Nano),
 	}
-	if m.Nonce != "" && !s.noNonces {
-		v["nonce"] = m.Nonce
-	}
-	return v
 }
 
-func (s *Server) edit(c *channel, id string, raw []byte) answer {
-	i := slices.IndexFunc(c.messages, func(m *Message) bool { return m.ID == id })
-	if i < 0 {
+func (s *Server) edit(c *channel, i int, raw []byte) answer {
+	switch {
+	case i < 0:
 		return refuse(unknownMessage)
-	}
-	if c.frozen {
+	case c.archived:
+		return refuse(archivedThread)
+	case c.frozen:
 		return refuse(frozenMessage)
 	}
 	b, bad := read(raw)
 	if bad != nil {
 		return refuse(bad)
 	}
-	if b.Nonce != "" || b.EnforceNonce {
-		return refuse(invalid("nonce: not on edits"))
+	if b.Nonce != "" || b.EnforceNonce || b.Reference != nil {
+		return refuse(invalid("nonce, message_reference: not on edits"))
 	}
 	m := c.messages[i]
+	if m.Published > 0 && s.scale > 0 && !m.rewrites.take(3, s.scaled(time.Hour), time.Now()) {
+		// The header is wrong and the body right, as on Discord.
+		a := s.tooMany(time.Until(m.rewrites.reset), "shared", false)
+		a.body = strings.Replace(a.body, `{`, `{"code":20028,`, 1)
+		a.set("Retry-After", "1")
+		return a
+	}
 	m.Embeds = b.Embeds
 	m.Edits++
+	s.notify()
 	return ok(s.render(m))
 }
 

@@ -32,6 +32,14 @@ type body struct {
 	} `json:"message_reference"`
 }
 
+// told returns whom the message tells aloud.
+func (b *body) told() []string {
+	if b.AllowedMentions == nil {
+		return nil
+	}
+	return append(append([]string(nil), b.AllowedMentions.Users...), b.AllowedMentions.Roles...)
+}
+
 // refusal is an error that Discord answers with.
 type refusal struct {
 	status, code int
@@ -52,6 +60,13 @@ var (
 	missingAccess  = &refusal{403, 50001, "Missing Access"}
 	missingRight   = &refusal{403, 50013, "Missing Permissions"}
 	emptyMessage   = &refusal{400, 50006, "Cannot send an empty message"}
+	archivedThread = &refusal{400, 50083, "Thread is archived"}
+	lockedThread   = &refusal{403, 160005, "Thread is locked"}
+	threadExists   = &refusal{400, 160004, "A thread has already been created for this message"}
+	wrongKind      = &refusal{400, 50024, "Cannot execute action on this channel type"}
+	unknownTag     = &refusal{404, 10087, "Unknown tag"}
+	tagWanted      = &refusal{400, 40067, "A tag is required to create a forum post in this channel"}
+	wasPublished   = &refusal{400, 40033, "This message has already been crossposted"}
 	frozenMessage  = &refusal{429, 30046, "Maximum number of edits to messages older than 1 hour reached. Try again later"}
 	notFound       = &refusal{404, 0, "404: Not Found"}
 	unauthorised   = &refusal{401, 0, "401: Unauthorized"}
@@ -69,6 +84,14 @@ func (b *body) check() *refusal {
 	if b.AllowedMentions == nil || b.AllowedMentions.Parse == nil || len(b.AllowedMentions.Parse) > 0 {
 		// Discord would let the mentions through; a test must not.
 		return invalid("allowed_mentions: parse is not an empty list")
+	}
+	if b.AllowedMentions.Replied {
+		return invalid("allowed_mentions: the author of the other message would be told")
+	}
+	for _, id := range b.told() {
+		if b.Content == nil || !strings.Contains(*b.Content, "<@"+id+">") && !strings.Contains(*b.Content, "<@&"+id+">") {
+			return invalid("allowed_mentions: %s is not in the text", id)
+		}
 	}
 	if len(b.Nonce) > 25 {
 		return invalid("nonce: longer than 25")
@@ -179,17 +202,39 @@ func checkComponents(rows []Component) *refusal {
 		if row.Type != 1 || len(row.Components) == 0 || len(row.Components) > 5 {
 			return invalid("components: a row holds 1 to 5 buttons")
 		}
-		for _, b := range row.Components {
-			switch {
-			case b.Type != 2 || b.Style < 1 || b.Style > 4:
-				return invalid("components: not a button")
-			case b.Label == "" || length(b.Label) > 80:
-				return invalid("components: label")
-			case b.CustomID == "" || length(b.CustomID) > 100 || seen[b.CustomID]:
-				return invalid("components: custom_id %q", b.CustomID)
+		for _, c := range row.Components {
+			if r := checkControl(c, len(row.Components)); r != nil {
+				return r
 			}
-			seen[b.CustomID] = true
+			if c.CustomID == "" || length(c.CustomID) > 100 || seen[c.CustomID] {
+				return invalid("components: custom_id %q", c.CustomID)
+			}
+			seen[c.CustomID] = true
 		}
+	}
+	return nil
+}
+
+// checkControl checks a button or a menu, which has a row for itself.
+func checkControl(c Component, inRow int) *refusal {
+	if c.Type == 3 {
+		values := map[string]bool{}
+		for _, o := range c.Options {
+			if o.Label == "" || length(o.Label) > 100 || o.Value == "" || length(o.Value) > 100 || values[o.Value] {
+				return invalid("components: option %v", o)
+			}
+			values[o.Value] = true
+		}
+		if inRow > 1 || len(c.Options) == 0 || len(c.Options) > 25 || length(c.Placeholder) > 150 {
+			return invalid("components: menu")
+		}
+		return nil
+	}
+	if c.Type != 2 || c.Style < 1 || c.Style > 4 {
+		return invalid("components: not a button")
+	}
+	if c.Label == "" || length(c.Label) > 80 {
+		return invalid("components: label")
 	}
 	return nil
 }
