@@ -32,8 +32,9 @@ func (d *document) finish(r *reading) {
 	if r.partial && len(r.Entries) > 0 {
 		r.Since = r.Entries[0].Published
 	}
+	d.fragments(r)
 	r.Entries = identify(r.Entries)
-	if !r.feed { // in feeds fragments are often the name of a campaign
+	if !r.feed || d.Fragments == news.FragmentIdentity { // in feeds fragments are often the name of a campaign
 		alias(r.Entries)
 	}
 	r.Withdrawn = gone(r.Withdrawn, r.Entries)

@@ -86,6 +86,12 @@ var decorative = set("avatar emoji icon logo author pixel tracking spacer smiley
 // player sets aside what is played or shown by somebody else's script.
 func (p *prose) player(tag string, attrs []html.Attribute) {
 	src := attr(attrs, "src")
+	if n := len(p.open); n > 0 && p.open[n-1].role == embedded { // the frame of the post itself
+		if p.open[n-1].link == "" {
+			p.open[n-1].link = src
+		}
+		return
+	}
 	m := news.Media{URL: src, Kind: news.Embed}
 	switch tag {
 	case "video", "amp-video":

@@ -97,6 +97,7 @@ type Report struct {
 	// Confidence says how sure it is that the entries are live updates and keep
 	// their identity; "" if there is no winner.
 	Confidence news.Confidence
+	Profile    string  // the name of the site profile that read the page; "" if none did
 	Steps      []Step  // the formats whose sniff took an interest, in order
 	Fields     []Field // fields for which there was more than one candidate
 }
@@ -127,6 +128,7 @@ type reading struct {
 	partial    bool // entries in the midst could not be read
 	fields     []Field
 	end        time.Time // when the source says its coverage ends; zero if it does not
+	profile    string    // the name of the profile that read it; "" if none did
 	rels       rels      // what a feed links to; nil for a page
 }
 
@@ -241,7 +243,7 @@ func (d *document) nature() string {
 func (d *document) conclude(r reading, report *Report) news.Snapshot {
 	d.finish(&r)
 	d.surroundings(&r)
-	report.Format, report.Fields, report.Confidence = r.Format, r.fields, confidence(&r.Snapshot)
+	report.Format, report.Profile, report.Fields, report.Confidence = r.Format, r.profile, r.fields, confidence(&r.Snapshot)
 	return r.Snapshot
 }
 
@@ -286,7 +288,8 @@ type document struct {
 	head  string         // text without what may stand before the first sign
 	local *time.Location // the zone the page itself shows, if Zone is nil
 
-	goesOn string // the first link in an entry that says coverage goes on there
+	goesOn      string // the first link in an entry that says coverage goes on there
+	profileNext string // where the profile that fits finds older entries
 
 	page     *page
 	pageErr  error

@@ -21,6 +21,7 @@ type prose struct {
 	flat  bool                // a single line: no paragraphs, nothing set aside
 	entry bool                // an entry's own markup: bylines and times are not its text
 	omit  map[*html.Node]bool // parts of the page that are known to be something else
+	roles map[*html.Node]role // parts of the page whose meaning is known
 
 	b      []byte
 	gap    int
@@ -121,6 +122,10 @@ func (p *prose) node(n *html.Node) {
 		if p.omit[n] {
 			p.widen(paragraph)
 			return
+		}
+		if r := p.roles[n]; r != 0 {
+			p.startAs(n, r)
+			break
 		}
 		p.start(n.Data, n.Attr)
 	case html.CommentNode, html.DoctypeNode:
@@ -317,6 +322,7 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 		return
 	}
 	if r := p.special(tag, attrs); r != 0 {
+		p.unnest(tag)
 		p.push(tag, r)
 		return
 	}
@@ -364,6 +370,25 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 	}
 }
 
+// startAs opens an element whose meaning is known. An embedded post may name
+// its address itself.
+func (p *prose) startAs(n *html.Node, r role) {
+	if p.nested(n.Data) && p.role() == skipped {
+		return
+	}
+	p.unnest(n.Data)
+	p.push(n.Data, r)
+	if r != embedded {
+		return
+	}
+	for _, key := range []string{"href", "src", "data-src", "data-url", "data-href", "cite"} {
+		if v := attr(n.Attr, key); v != "" {
+			p.open[len(p.open)-1].link = v
+			return
+		}
+	}
+}
+
 // openList starts a list. One inside an item goes on with its lines.
 func (p *prose) openList() {
 	if p.lists == 0 {
@@ -392,6 +417,14 @@ func (p *prose) nested(tag string) bool {
 	}
 	top.nest++
 	return true
+}
+
+// unnest takes back what nested counted: the element becomes the innermost
+// special one itself, and its end will be its own.
+func (p *prose) unnest(tag string) {
+	if n := len(p.open); n > 0 && p.open[n-1].tag == tag && !voidTags[tag] {
+		p.open[n-1].nest--
+	}
 }
 
 func (p *prose) end(tag string) {
@@ -566,14 +599,36 @@ func (p *prose) blockQuote(s string) {
 		return
 	}
 	text, source := splitAttribution(s)
-	if first, _ := utf8.DecodeRuneInString(text); text != "" && !strings.ContainsRune("\"“”„«»‘’'‹›「『", first) {
-		text = "“" + strings.ReplaceAll(text, "\n\n", "\n\n“") + "”"
+	if text != "" && !marked(text) {
+		text = quoted(text)
 	}
 	if source != "" {
 		text += "\n" + source
 	}
 	p.add(text)
 	p.quoted = len(p.b)
+}
+
+// marked reports whether s begins with a quotation mark.
+func marked(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return strings.ContainsRune("\"“”„«»‘’'‹›「『", first)
+}
+
+// quoted puts marks around the paragraphs of s, but for those that have them:
+// what is quoted inside.
+func quoted(s string) string {
+	pars := strings.Split(s, "\n\n")
+	for i, par := range pars {
+		if !marked(par) {
+			pars[i] = "“" + par
+		}
+	}
+	out := strings.Join(pars, "\n\n")
+	if last := pars[len(pars)-1]; strings.HasSuffix(last, "”") && strings.Count(last, "“") == strings.Count(last, "”") {
+		return out
+	}
+	return out + "”"
 }
 
 // splitAttribution separates the last line of a block quote if it names whose

@@ -72,6 +72,19 @@ func dom(n int) string {
 	return `<html><title>Storm live</title>` + b.String() + `</html>`
 }
 
+// linked makes a feed of items that have nothing but a link and a headline.
+func linked(paths ...string) string {
+	var b strings.Builder
+	for i, p := range paths {
+		headline := "Item " + p[strings.IndexByte(p, '/'):strings.IndexByte(p, '#')]
+		if strings.HasSuffix(p, "#c") {
+			headline = "Another item"
+		}
+		fmt.Fprintf(&b, "<item><title>%s</title><link>https://news.example%s</link><pubDate>Sun, 01 Mar 2026 %02d:00:00 +0000</pubDate></item>", headline, p, 20-i)
+	}
+	return "<rss><channel><title>a</title>" + b.String() + "</channel></rss>"
+}
+
 func named(number, _ int) string {
 	return fmt.Sprintf(`"url":"https://news.example/storm#live-77-%x",`, number+4096)
 }
@@ -87,17 +100,20 @@ func TestStability(t *testing.T) {
 		first, second string
 		want          told
 	}{
-		"unchanged":                     {ld(5, named), ld(5, named), told{}},
-		"one new":                       {ld(5, named), ld(6, named), told{added: 1}},
-		"places instead of names":       {ld(5, place), ld(6, place), told{added: 1}},
-		"a true counter":                {ld(5, counter), ld(6, counter), told{added: 1}},
-		"the first of a counter":        {ld(1, counter), ld(2, counter), told{added: 1, aliased: 1}},
-		"no names at all":               {ld(5, nothing), ld(6, nothing), told{added: 1}},
-		"names appear":                  {ld(5, nothing), ld(5, named), told{aliased: 5}},
-		"names vanish":                  {ld(5, named), ld(5, nothing), told{aliased: 5}},
-		"JSON-LD goes, markup stays":    {ld(5, named), dom(5), told{}},
-		"markup first, JSON-LD appears": {dom(5), ld(6, named), told{added: 1}},
-		"bare ids become addresses":     {ld(5, bare), ld(5, named), told{}},
+		"unchanged":                      {ld(5, named), ld(5, named), told{}},
+		"one new":                        {ld(5, named), ld(6, named), told{added: 1}},
+		"places instead of names":        {ld(5, place), ld(6, place), told{added: 1}},
+		"a true counter":                 {ld(5, counter), ld(6, counter), told{added: 1}},
+		"the first of a counter":         {ld(1, counter), ld(2, counter), told{added: 1, aliased: 1}},
+		"no names at all":                {ld(5, nothing), ld(6, nothing), told{added: 1}},
+		"names appear":                   {ld(5, nothing), ld(5, named), told{aliased: 5}},
+		"names vanish":                   {ld(5, named), ld(5, nothing), told{aliased: 5}},
+		"JSON-LD goes, markup stays":     {ld(5, named), dom(5), told{}},
+		"markup first, JSON-LD appears":  {dom(5), ld(6, named), told{added: 1}},
+		"bare ids become addresses":      {ld(5, bare), ld(5, named), told{}},
+		"another campaign behind links":  {linked("/1#xtor=1", "/2#xtor=1"), linked("/1#xtor=2", "/2#xtor=2"), told{}},
+		"fragments turn out to be names": {linked("/1#a", "/2#b"), linked("/1#c", "/1#a", "/2#b"), told{added: 1}},
+		"fragments are names no more":    {linked("/1#c", "/1#a", "/2#b"), linked("/1#a", "/2#b"), told{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := changes(t, c.first, c.second)
