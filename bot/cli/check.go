@@ -161,7 +161,7 @@ func describe(ch chat.Channel) string {
 func channelsOf(c *config.Config, adapter string) []chat.Channel {
 	var list []chat.Channel
 	for _, s := range c.Sources {
-		for _, ch := range s.Channels {
+		for _, ch := range s.Channels() {
 			if ch.Adapter == adapter && !slices.Contains(list, ch) {
 				list = append(list, ch)
 			}

@@ -96,9 +96,12 @@ func (e *env) adapter(a config.Adapter, log *slog.Logger) (chat.Adapter, error) 
 func sources(c *config.Config, told func(chat.Channel) bool) (list []news.Source, subs []store.Subscription) {
 	for _, s := range c.Sources {
 		list = append(list, s.Source)
-		for _, ch := range s.Channels {
-			if told(ch) {
-				subs = append(subs, store.Subscription{Source: s.ID, Channel: ch, Silent: s.Silent})
+		for _, sub := range s.Subscriptions {
+			if told(sub.Channel) {
+				subs = append(subs, store.Subscription{
+					Source: s.ID, Channel: sub.Channel, Silent: sub.Silent, Style: store.Style(sub.Style),
+					Publish: sub.Publish, Closing: sub.Closing, Delete: sub.Delete, Tags: sub.Tags,
+				})
 			}
 		}
 	}

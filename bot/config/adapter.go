@@ -266,7 +266,8 @@ func (t tokenReader) fromFile(v value) (text, origin string) {
 	return text, path
 }
 
-// checkChannel notes an ID that the platform cannot have.
+// checkChannel notes an ID that the platform cannot have. "@" and a user's ID
+// are the direct messages with that user.
 func (b *builder) checkChannel(v value, a *Adapter, id string) {
 	switch a.Platform {
 	case Slack:
@@ -275,14 +276,14 @@ func (b *builder) checkChannel(v value, a *Adapter, id string) {
 				id, a.Name)
 		}
 	case Discord:
-		if !snowflake.MatchString(id) {
+		if !snowflake.MatchString(strings.TrimPrefix(id, "@")) {
 			b.problem(v, "%.60q is no Discord channel ID, which is 15 to 20 digits: switch on Developer Mode, right-click the channel, Copy Channel ID", id)
 		}
 	case Console:
 	}
 }
 
-var slackChannel = regexp.MustCompile(`^[CGD][A-Z0-9]{2,}$`)
+var slackChannel = regexp.MustCompile(`^([CGD]|@[UW])[A-Z0-9]{2,}$`)
 
 // adapterNames returns the names in lines in order.
 func adapterNames(lines map[string]int) []string {

@@ -37,6 +37,9 @@ type Options struct {
 	// Demos are the names that may follow "demo:" in a source's url; empty
 	// accepts all.
 	Demos []string
+	// CheckProfile reports what is wrong with a site profile, which is handed
+	// over as JSON with its name in it; nil accepts all.
+	CheckProfile func(profile []byte) error
 }
 
 // A Config is a configuration that holds no mistake.
@@ -45,8 +48,15 @@ type Config struct {
 	Contact  string // where the owner of a source can reach us; "" if not stated
 	Log      Log
 	Limits   Limits
+	Delivery Delivery
+	Admin    Admin
+	Push     Push
 	Adapters []Adapter
-	Sources  []Source
+	// Operators are the channels where the bot says what is wrong with it;
+	// empty means in the log only.
+	Operators []chat.Channel
+	Profiles  []Profile
+	Sources   []Source
 	// Notices are things that are as they may be, but perhaps not as they
 	// were meant: one line each.
 	Notices []string
@@ -63,6 +73,36 @@ type Limits struct {
 	Body    int64         // bytes of one document, unpacked
 	Timeout time.Duration // for one reading
 	PerHost int           // requests to one host at the same time
+}
+
+// Delivery bounds what a channel is told. A negative value means no bound, as
+// the bot's options have it; none is zero.
+type Delivery struct {
+	EditWindow time.Duration // a card is edited at most once in it
+	PerMinute  int           // cards a channel takes in a minute before plain updates are folded
+	CatchUp    int           // late updates that get a card of their own after a pause
+}
+
+// Admin is how operators reach the running program.
+type Admin struct {
+	// Listen is the host and port of the operators' page, its metrics and health
+	// checks; "" means that there is none.
+	Listen string
+	// Socket is the path of the socket that commands such as backup use; ""
+	// means that there is none.
+	Socket string
+}
+
+// Push is how hubs reach us (WebSub).
+type Push struct {
+	URL    string // public base address of the callback, without a slash at its end; "" means no push
+	Listen string // host and port of the callback
+}
+
+// A Profile says where a publisher's pages keep what makes an entry.
+type Profile struct {
+	Name string
+	JSON []byte // the whole profile, its name included
 }
 
 // A Platform is a kind of adapter.
@@ -91,9 +131,29 @@ type Adapter struct {
 
 // A Source is a followed source and where it is told.
 type Source struct {
-	news.Source // URL is "demo:NAME" for a page of our own
-	Channels    []chat.Channel
-	Silent      bool // post without notifications
+	news.Source   // URL is "demo:NAME" for a page of our own
+	Subscriptions []Subscription
+}
+
+// Channels returns the channels the source is told in, in the file's order,
+// each once.
+func (s *Source) Channels() []chat.Channel {
+	list := make([]chat.Channel, len(s.Subscriptions))
+	for i := range s.Subscriptions {
+		list[i] = s.Subscriptions[i].Channel
+	}
+	return list
+}
+
+// A Subscription is a channel that is told a source, and how.
+type Subscription struct {
+	Channel chat.Channel
+	Silent  bool     // post without notifications, where the platform can
+	Style   string   // "" for a card an entry, "thread" or "forum": as package store has it
+	Publish bool     // publish to the channels that follow this one
+	Closing bool     // post a summary when coverage ends
+	Delete  bool     // delete the card of a withdrawn entry instead of striking it through
+	Tags    []string // of forum posts
 }
 
 // Active reports whether the adapter that ch names can be used.
@@ -151,14 +211,20 @@ type builder struct {
 
 // The keys of each section, in the order of the example.
 var (
-	topKeys    = []string{"store", "contact", "log", "limits", "adapters", "sources"}
-	logKeys    = []string{"level", "format"}
-	limitKeys  = []string{"body", "timeout", "per_host"}
-	sourceKeys = []string{
-		"name", "title", "url", "private", "format", "every", "cron", "zone",
-		"first_sight", "max_age", "breaking", "silent", "to",
+	topKeys = []string{
+		"store", "contact", "log", "limits", "delivery", "admin", "push", "adapters", "operators", "profiles", "sources",
 	}
-	adapterKeys = map[Platform][]string{
+	logKeys      = []string{"level", "format"}
+	limitKeys    = []string{"body", "timeout", "per_host"}
+	deliveryKeys = []string{"edit_window", "per_minute", "catch_up"}
+	adminKeys    = []string{"listen", "socket"}
+	pushKeys     = []string{"url", "listen"}
+	sourceKeys   = []string{
+		"name", "title", "url", "private", "format", "fragments", "every", "slowest", "cron", "zone",
+		"first_sight", "max_age", "breaking", "silent", "closing", "to",
+	}
+	subscriptionKeys = []string{"channel", "style", "silent", "publish", "closing", "delete_withdrawn", "tags"}
+	adapterKeys      = map[Platform][]string{
 		Console: {"name", "platform"},
 		Slack: {
 			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "api_url",
@@ -175,7 +241,12 @@ func (b *builder) build(top value) {
 	c.Contact = b.contact(s["contact"])
 	b.log(s["log"])
 	b.limits(s["limits"])
+	b.delivery(s["delivery"])
+	b.admin(s["admin"])
+	b.push(s["push"])
 	adapters := b.adapters(s["adapters"])
+	b.operators(s["operators"], adapters)
+	b.profiles(s["profiles"])
 	b.sources(s["sources"], adapters)
 	if s["sources"].absent() && len(b.problems) == 0 {
 		b.problem(top, "there are no sources; add at least one under sources:")

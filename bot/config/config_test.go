@@ -54,9 +54,12 @@ func parse(t testing.TB, text string, o Options) (*Config, error) {
 
 func exampleConfig() *Config {
 	return &Config{
-		Store:  filepath.FromSlash("../../pullquote.db"),
-		Log:    Log{Level: slog.LevelInfo, Format: "text"},
-		Limits: Limits{Body: 15 << 20, Timeout: 30 * time.Second, PerHost: 4},
+		Store:    filepath.FromSlash("../../pullquote.db"),
+		Log:      Log{Level: slog.LevelInfo, Format: "text"},
+		Limits:   Limits{Body: 15 << 20, Timeout: 30 * time.Second, PerHost: 4},
+		Delivery: Delivery{EditWindow: 30 * time.Second, PerMinute: 10, CatchUp: 10},
+		Admin:    Admin{Socket: filepath.FromSlash("../../pullquote.db.sock")},
+		Push:     Push{Listen: "127.0.0.1:8070"},
 		Adapters: []Adapter{
 			{Name: "console", Platform: Console},
 			{Name: "slack", Platform: Slack, Inactive: "SLACK_BOT_TOKEN is not set, SLACK_APP_TOKEN is not set"},
@@ -67,7 +70,7 @@ func exampleConfig() *Config {
 				ID: "harbour-bridge", Name: "Storm closes the harbour bridge", URL: "demo:harbour-bridge",
 				Schedule: "@every 2s", Newest: 3, MaxAge: 24 * time.Hour,
 			},
-			Channels: []chat.Channel{{Adapter: "console", ID: "terminal"}},
+			Subscriptions: []Subscription{{Channel: chat.Channel{Adapter: "console", ID: "terminal"}}},
 		}},
 	}
 }
@@ -139,13 +142,13 @@ func TestExampleWithCommentsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Sources) != 2 || len(got.Sources[0].Channels) != 3 || got.Sources[1].Schedule != "CRON_TZ=Europe/London */5 8-18 * * mon-fri" {
+	if len(got.Sources) != 2 || len(got.Sources[0].Subscriptions) != 3 || got.Sources[1].Schedule != "CRON_TZ=Europe/London */5 8-18 * * mon-fri" {
 		t.Errorf("sources: %+v", got.Sources)
 	}
 	if len(got.Notices) != 1 || !strings.Contains(got.Notices[0], "discord:80351110224678912") {
 		t.Errorf("notices: %q", got.Notices)
 	}
-	if ch := got.Sources[0].Channels; !got.Active(ch[0]) || !got.Active(ch[1]) || got.Active(ch[2]) {
+	if ch := got.Sources[0].Channels(); !got.Active(ch[0]) || !got.Active(ch[1]) || got.Active(ch[2]) {
 		t.Errorf("active channels: %v", ch)
 	}
 }
@@ -155,7 +158,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := slices.Concat(topKeys, logKeys, limitKeys, sourceKeys)
+	keys := slices.Concat(topKeys, logKeys, limitKeys, deliveryKeys, adminKeys, pushKeys, sourceKeys, subscriptionKeys)
 	for _, p := range platforms {
 		keys = append(keys, adapterKeys[Platform(p)]...)
 	}
@@ -401,7 +404,7 @@ func FuzzParse(f *testing.F) {
 		c, err := Parse("fuzz.yaml", data, o)
 		if err == nil {
 			for _, s := range c.Sources {
-				if s.ID == "" || s.URL == "" || s.Schedule == "" || len(s.Channels) == 0 {
+				if s.ID == "" || s.URL == "" || s.Schedule == "" || len(s.Subscriptions) == 0 {
 					t.Errorf("half a source: %+v", s)
 				}
 			}

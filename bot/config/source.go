@@ -1,21 +1,21 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 )
 
 const (
 	defaultEvery  = 30 * time.Second
 	defaultMaxAge = 24 * time.Hour
+
+	// defaultSlowest is how late a quiet page's next entry may be told.
+	defaultSlowest = 2 * time.Minute
 
 	minEvery        = 10 * time.Second // other people's machines
 	minEveryPrivate = time.Second      // our own
@@ -43,17 +43,19 @@ func (b *builder) source(item value, lines, adapters map[string]int) {
 	if len(s) == 0 {
 		return // noted already
 	}
-	src := Source{Silent: b.boolean(s["silent"])}
+	var src Source
 	src.ID = news.SourceID(name)
 	src.Name = b.textOf(s["title"], name)
 	src.Private = b.boolean(s["private"])
 	src.URL = b.address(item, s["url"], src.Private)
 	src.Format = b.format(s["format"])
-	src.Schedule = b.schedule(s, src.Private || isDemo(src.URL))
+	src.Fragments = b.fragments(s["fragments"])
+	src.Breaking = b.boolean(s["breaking"])
+	src.Schedule, src.Slowest = b.schedule(s, &src)
 	src.Newest = b.integer(s["first_sight"], 0, 0, maxFirstSight)
 	src.MaxAge = b.duration(s["max_age"], defaultMaxAge, time.Minute, maxMaxAge)
-	src.Breaking = b.boolean(s["breaking"])
-	src.Channels = b.channels(item, s["to"], name, adapters)
+	defaults := Subscription{Silent: b.boolean(s["silent"]), Closing: b.boolean(s["closing"])}
+	src.Subscriptions = b.subscriptions(item, s["to"], name, defaults, adapters)
 	b.config.Sources = append(b.config.Sources, src)
 }
 
@@ -117,24 +119,51 @@ func (b *builder) format(v value) string {
 	return b.oneOf(v, "", b.Formats)
 }
 
-// schedule reads when a source is read, as a robfig/cron spec.
-func (b *builder) schedule(s map[string]value, own bool) string {
+// fragments reads what the "#…" of an entry's address is worth.
+func (b *builder) fragments(v value) news.Fragments {
+	const auto = "auto"
+	f := b.oneOf(v, auto, []string{auto, string(news.FragmentIdentity), string(news.FragmentNoise)})
+	if f == auto {
+		return news.FragmentAuto
+	}
+	return news.Fragments(f)
+}
+
+// schedule reads when a source is read, as a robfig/cron spec, and how long a
+// quiet one is left alone at most, which is 0 where the spec alone counts.
+func (b *builder) schedule(s map[string]value, src *Source) (spec string, slowest time.Duration) {
 	every, cron, zone := s["every"], s["cron"], s["zone"]
 	if !every.absent() && !cron.absent() {
 		b.problem(cron, "every and cron are both here; keep one")
-		return ""
+		return "", 0
 	}
-	if cron.absent() {
-		if !zone.absent() {
-			b.problem(zone, "zone goes with cron; every needs none")
+	if !cron.absent() {
+		if !s["slowest"].absent() {
+			b.problem(s["slowest"], "slowest goes with every; cron says itself when a page is read")
 		}
-		least := minEvery
-		if own {
-			least = minEveryPrivate
-		}
-		return "@every " + short(b.duration(every, defaultEvery, least, maxEvery))
+		return b.zone(zone) + b.cron(cron), 0
 	}
-	return b.zone(zone) + b.cron(cron)
+	if !zone.absent() {
+		b.problem(zone, "zone goes with cron; every needs none")
+	}
+	least := minEvery
+	if src.Private || isDemo(src.URL) {
+		least = minEveryPrivate
+	}
+	pause := b.duration(every, defaultEvery, least, maxEvery)
+	return "@every " + short(pause), b.slowest(s["slowest"], src, pause)
+}
+
+// slowest reads the longest pause between readings of a quiet page. A page of
+// our own tells its story too fast to be quiet.
+func (b *builder) slowest(v value, src *Source, every time.Duration) time.Duration {
+	if !v.absent() {
+		return b.duration(v, 0, every, maxEvery)
+	}
+	if src.Breaking || isDemo(src.URL) || every >= defaultSlowest {
+		return 0
+	}
+	return defaultSlowest
 }
 
 func (b *builder) cron(v value) string {
@@ -178,64 +207,4 @@ var commonZones = []string{
 	"Asia/Jerusalem", "Asia/Dubai", "Asia/Karachi", "Asia/Kolkata", "Asia/Dhaka", "Asia/Bangkok", "Asia/Singapore",
 	"Asia/Hong_Kong", "Asia/Shanghai", "Asia/Tokyo", "Asia/Seoul", "Australia/Perth", "Australia/Sydney",
 	"Pacific/Auckland",
-}
-
-var spaceAfterColon = regexp.MustCompile(`^[a-z0-9-]+:$`)
-
-func (b *builder) channels(item, v value, source string, adapters map[string]int) []chat.Channel {
-	const example = "to: [console:terminal]"
-	items := b.list(v, "to", example)
-	if v.absent() || items != nil && len(items) == 0 {
-		at := v
-		if v.line == 0 {
-			at = item
-		}
-		b.problem(at, "the source has no channel to go to; write %s", example)
-		return nil
-	}
-	var list []chat.Channel
-	for _, item := range items {
-		text, ok := b.text(item)
-		if !ok {
-			continue
-		}
-		ch, err := chat.ParseChannel(text)
-		if err != nil || spaceAfterColon.MatchString(text) {
-			b.problem(item, "%.60q is no channel; write the adapter's name, a colon and the channel's ID: console:terminal", text)
-			continue
-		}
-		if slices.Contains(list, ch) {
-			b.problem(item, "%s is in this list twice", text)
-			continue
-		}
-		if b.channel(item, ch, source, adapters) {
-			list = append(list, ch)
-		}
-	}
-	return list
-}
-
-// channel notes what is wrong with a channel and reports whether it can be used.
-func (b *builder) channel(v value, ch chat.Channel, source string, adapters map[string]int) bool {
-	if _, ok := adapters[ch.Adapter]; !ok {
-		names := adapterNames(adapters)
-		like := suggest(ch.Adapter, names)
-		if like == "" && len(names) > 0 {
-			like = "; there are " + strings.Join(names, ", ")
-		}
-		b.problem(v, "there is no adapter named %.40q%s", ch.Adapter, like)
-		return false
-	}
-	for i := range b.config.Adapters {
-		a := &b.config.Adapters[i]
-		if a.Name != ch.Adapter {
-			continue
-		}
-		b.checkChannel(v, a, ch.ID)
-		if a.Inactive != "" {
-			b.config.Notices = append(b.config.Notices, fmt.Sprintf("%s:%d: source %s: nothing goes to %s, because %s",
-				b.document.name, v.line, source, ch, a.Inactive))
-		}
-	}
-	return true
 }
