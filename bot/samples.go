@@ -42,12 +42,18 @@ func Samples(src news.Source, then, now []news.Entry, at time.Time) []Sample {
 		list = append(list, Sample{caption, CardOf(src, *e)})
 	}
 	for _, e := range then {
-		if _, gone := known[e.Entry]; gone {
+		if _, gone := known[e.Entry]; gone && stillShown(now, e) {
 			list = append(list, Sample{"The card of an entry that its source withdrew", CardOf(src, news.Retract(e, at))})
 		}
 	}
 	slices.Reverse(list)
 	return append(list, groupSamples(src, entries, at)...)
+}
+
+// stillShown reports whether a page that shows entries, newest first, would
+// show e too if it stood: pages leave out what is old.
+func stillShown(entries []news.Entry, e news.Entry) bool {
+	return len(entries) > 0 && e.Published.After(entries[len(entries)-1].Published)
 }
 
 // groupSamples composes the cards that stand for several entries.
