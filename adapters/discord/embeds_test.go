@@ -2,6 +2,7 @@ package discord
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,8 +38,88 @@ func stories() map[string]chat.Card {
 	return map[string]chat.Card{
 		"fresh": fresh, "edited": edited, "corrected": corrected, "withdrawn": withdrawn,
 		"very-long": long, "right-to-left": rtl, "no-headline": bare, "hostile": hostile(),
-		"empty": {},
+		"empty": {}, "head": headCard(), "rollup": rollupCard(20), "rollup-long": longRollup(), "closing": closingCard(),
+		"note": noteCard(), "note-withdrawn": withdrawnNote(), "notice": noticeCard(), "hostile-rollup": hostileForm(chat.RollupForm),
+		"hostile-note": hostileForm(chat.NoteForm), "hostile-notice": hostileForm(chat.NoticeForm), "empty-head": {Form: chat.HeadForm},
+		"empty-note": {Form: chat.NoteForm}, "empty-notice": {Form: chat.NoticeForm},
 	}
+}
+
+func items(n int) []chat.Item {
+	var list []chat.Item
+	for i := range n {
+		it := chat.Item{
+			Time: time.Date(2026, 3, 14, 14, i, 0, 0, time.UTC), Headline: fmt.Sprintf("Boat %d is made fast at the inner quay", i+1),
+			URL: fmt.Sprintf("https://gazette.example/live/storm#entry-%d", i+1),
+		}
+		switch i % 4 {
+		case 1:
+			it.Speaker = "Mira Kolbe"
+		case 3:
+			it.State = chat.State(i / 4 % 4)
+		}
+		list = append(list, it)
+	}
+	return list
+}
+
+func headCard() chat.Card {
+	return chat.Card{
+		Form: chat.HeadForm, Source: "Harbour Gazette", Headline: "Storm tide in the harbour: latest", URL: "https://gazette.example/live/storm",
+		Count: 128, Items: items(5), Changed: time.Date(2026, 3, 14, 14, 40, 0, 0, time.UTC), Note: "Coverage has ended.",
+	}
+}
+
+func rollupCard(n int) chat.Card {
+	return chat.Card{Form: chat.RollupForm, Source: "Harbour Gazette", Headline: "37 earlier updates", Count: 37, Items: items(n), Note: "/latest shows them all"}
+}
+
+func longRollup() chat.Card {
+	c := rollupCard(20)
+	for i := range c.Items {
+		c.Items[i].Headline = strings.Repeat("The council of the harbour town has met again ", 6)
+		c.Items[i].URL = "https://gazette.example/live/" + strings.Repeat("storm-", 25) + fmt.Sprint(i)
+		c.Items[i].Time = c.Items[i].Time.Add(time.Duration(i) * 4 * time.Hour)
+	}
+	return c
+}
+
+func closingCard() chat.Card {
+	c := headCard()
+	c.Form, c.Items = chat.ClosingForm, items(3)
+	return c
+}
+
+func noteCard() chat.Card {
+	return chat.Card{
+		Form: chat.NoteForm, Source: "Harbour Gazette", State: chat.Corrected, Headline: "Harbour bridge closed, ferries on",
+		URL: "https://gazette.example/live/storm#entry-9", Changed: time.Date(2026, 3, 14, 14, 40, 0, 0, time.UTC),
+		Edits:  []chat.Edit{{What: "Headline", Old: "Harbour bridge open", New: "Harbour bridge closed, ferries on"}, {What: "Text", New: "The ferry takes over.\n\nFrom 16:00."}},
+		Was:    []chat.Quote{{Text: "The bridge never closes.", Speaker: "Mira Kolbe"}},
+		Quotes: []chat.Quote{{Text: "The bridge is closed.", Speaker: "Mira Kolbe", Role: "harbour master"}},
+	}
+}
+
+func withdrawnNote() chat.Card {
+	c := noteCard()
+	c.State, c.Edits, c.Quotes = chat.Withdrawn, nil, nil
+	return c
+}
+
+func noticeCard() chat.Card {
+	return chat.Card{Form: chat.NoticeForm, Text: "slack:C0QUAY refuses what is posted: not_in_channel.\nInvite the bot again: /invite @pullquote"}
+}
+
+func hostileForm(f chat.Form) chat.Card {
+	c := hostile()
+	c.Form, c.Note, c.Count = f, c.Text, -3
+	for range 30 {
+		c.Items = append(c.Items, chat.Item{Headline: c.Text, Speaker: c.Text, URL: c.URL, Time: c.Time, State: chat.Withdrawn})
+	}
+	for range 9 {
+		c.Edits = append(c.Edits, chat.Edit{What: c.Text, Old: c.Text, New: c.Text})
+	}
+	return c
 }
 
 // hostile puts everything that Discord could bring to life into every field.
@@ -68,7 +149,7 @@ func TestCardsAreAccepted(t *testing.T) {
 	n := 0
 	for name, c := range stories() {
 		n++
-		id, err := a.Send(t.Context(), chat.Post{Channel: channelA, Card: c, Key: "card" + string(rune('a'+n))})
+		id, err := a.Send(t.Context(), chat.Post{Channel: channelA, Card: c, Key: fmt.Sprint("card", n)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

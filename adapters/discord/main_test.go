@@ -108,6 +108,10 @@ var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	}
 	out := map[string]*jsonschema.Schema{}
 	for kind, path := range map[string]string{
+		"POST thread":     "/components/schemas/CreateTextThreadWithMessageRequest",
+		"POST post":       "/components/schemas/CreateForumThreadRequest",
+		"PATCH channel":   "/components/schemas/UpdateThreadRequestPartial",
+		"POST direct":     "/components/schemas/CreatePrivateChannelRequest",
 		"POST messages":   "/components/schemas/MessageCreateRequest",
 		"PATCH messages":  "/components/schemas/MessageEditRequestPartial",
 		"PUT commands":    "/paths/~1applications~1%7Bapplication_id%7D~1commands/put/requestBody/content/application~1json/schema",
@@ -125,6 +129,14 @@ var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 func kindOf(r discordtest.Request) string {
 	seg := strings.Split(strings.Trim(r.Path, "/"), "/")
 	switch {
+	case seg[0] == "channels" && len(seg) == 2:
+		return r.Method + " channel"
+	case seg[0] == "channels" && len(seg) == 3 && seg[2] == "threads":
+		return r.Method + " post"
+	case seg[0] == "channels" && len(seg) == 5 && seg[4] == "threads":
+		return r.Method + " thread"
+	case seg[0] == "users":
+		return r.Method + " direct"
 	case seg[0] == "channels" && len(seg) == 4:
 		return r.Method + " messages"
 	case seg[0] == "webhooks" && len(seg) == 3:

@@ -117,6 +117,7 @@ type Fault struct {
 	Method  string // "" is any
 	Channel string // only requests about this channel; "" is any
 	Path    string // only this path, without /api/vN; "" is any
+	Tail    string // only paths that end so; "" is any
 	Times   int    // how many requests; 0 is one, -1 all
 	// Accept lets the request take effect before the fault.
 	Accept bool

@@ -142,7 +142,7 @@ func (s *Server) fault(r Request) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.faults {
-		if (f.Method != "" && f.Method != r.Method) || (f.Path != "" && f.Path != r.Path) ||
+		if (f.Method != "" && f.Method != r.Method) || (f.Path != "" && f.Path != r.Path) || !strings.HasSuffix(r.Path, f.Tail) ||
 			(f.Channel != "" && !strings.HasPrefix(r.Path+"/", "/channels/"+f.Channel+"/")) {
 			continue
 		}
