@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,7 +47,30 @@ func fiveFields(spec string) error {
 	return nil
 }
 
-var options = Options{CheckCron: fiveFields, Formats: []string{"rss", "atom", "json-ld"}, Demos: []string{"harbour-bridge"}}
+// checkProfile stands in for bot/parse: it knows a few keys, and that a bracket
+// is closed.
+func checkProfile(data []byte) error {
+	var p struct{ Name, Mark, Entry, ID, Time, Zone, Headline string }
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return err
+	}
+	if p.Entry == "" {
+		return fmt.Errorf("profile %q selects no entries", p.Name)
+	}
+	var errs []error
+	for _, css := range []string{p.Entry, p.Headline} {
+		if strings.Count(css, "[") != strings.Count(css, "]") {
+			errs = append(errs, fmt.Errorf("profile %q: selector %q is not closed", p.Name, css))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var options = Options{
+	CheckCron: fiveFields, Formats: []string{"rss", "atom", "json-ld"}, Demos: []string{"harbour-bridge"}, CheckProfile: checkProfile,
+}
 
 func parse(t testing.TB, text string, o Options) (*Config, error) {
 	t.Helper()
@@ -132,8 +157,9 @@ func TestExampleWithCommentsOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.NewReplacer(
-		"      # - slack:", "      - slack:",
-		"      # - discord:", "      - discord:",
+		"operators: []             # - ", "operators:\n  - ",
+		"profiles: []", "profiles:",
+		"      # - ", "      - ", "      #   ", "        ",
 		"  #   ", "    ", "  # - name", "  - name",
 	).Replace(string(data))
 	o := options
@@ -142,14 +168,22 @@ func TestExampleWithCommentsOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Sources) != 2 || len(got.Sources[0].Subscriptions) != 3 || got.Sources[1].Schedule != "CRON_TZ=Europe/London */5 8-18 * * mon-fri" {
+	if len(got.Sources) != 3 || len(got.Sources[0].Subscriptions) != 5 || got.Sources[1].Schedule != "CRON_TZ=Europe/London */5 8-18 * * mon-fri" ||
+		got.Sources[2].Slowest != 5*time.Minute {
 		t.Errorf("sources: %+v", got.Sources)
 	}
-	if len(got.Notices) != 1 || !strings.Contains(got.Notices[0], "discord:80351110224678912") {
+	if subs := got.Sources[0].Subscriptions; !reflect.DeepEqual(subs[4], Subscription{Channel: chat.Channel{Adapter: "discord", ID: "80351110224678913"}}) {
+		t.Errorf("a subscription whose keys have the values shown: %+v", subs[4])
+	}
+	if len(got.Notices) != 2 || !strings.Contains(got.Notices[0], "discord:80351110224678912") {
 		t.Errorf("notices: %q", got.Notices)
 	}
-	if ch := got.Sources[0].Channels(); !got.Active(ch[0]) || !got.Active(ch[1]) || got.Active(ch[2]) {
+	if ch := got.Sources[0].Channels(); !got.Active(ch[0]) || !got.Active(ch[1]) || got.Active(ch[2]) || !got.Active(ch[3]) {
 		t.Errorf("active channels: %v", ch)
+	}
+	if len(got.Operators) != 1 || len(got.Profiles) != 1 || got.Profiles[0].Name != "harbour-gazette" ||
+		!strings.Contains(string(got.Profiles[0].JSON), `"entry":"article.gazette-live-post"`) {
+		t.Errorf("operators %v, profiles %+v", got.Operators, got.Profiles)
 	}
 }
 
@@ -228,6 +262,120 @@ func rewrite(t *testing.T, file string, want []string, body string) {
 	}
 	if err := os.WriteFile(file, []byte(b.String()+body), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+const someAdapters = `
+adapters:
+  - {name: console, platform: console}
+  - {name: slack, platform: slack}
+  - {name: discord, platform: discord}
+`
+
+// TestSubscriptions reads every way a channel is told.
+func TestSubscriptions(t *testing.T) {
+	c, err := parse(t, someAdapters+`
+sources:
+  - name: council
+    url: https://news.example/
+    silent: true
+    closing: true
+    to:
+      - console:terminal
+      - {channel: "slack:C024BE91L", style: thread, silent: false, delete_withdrawn: true}
+      - channel: discord:80351110224678912
+        style: forum
+        closing: false
+        tags: [Council, "1234"]
+      - channel: discord:@80351110224678913
+        publish: true
+        style: cards
+      - channel: slack:@U024BE7LH
+`, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	channel := func(s string) chat.Channel {
+		ch, err := chat.ParseChannel(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ch
+	}
+	want := []Subscription{
+		{Channel: channel("console:terminal"), Silent: true, Closing: true},
+		{Channel: channel("slack:C024BE91L"), Style: "thread", Closing: true, Delete: true},
+		{Channel: channel("discord:80351110224678912"), Silent: true, Style: "forum", Tags: []string{"Council", "1234"}},
+		{Channel: channel("discord:@80351110224678913"), Silent: true, Closing: true, Publish: true},
+		{Channel: channel("slack:@U024BE7LH"), Silent: true, Closing: true},
+	}
+	if diff := cmp.Diff(want, c.Sources[0].Subscriptions); diff != "" {
+		t.Errorf("subscriptions (-want +got):\n%s", diff)
+	}
+}
+
+// TestSlowest holds how long a quiet page is left alone, for what the file says
+// of it.
+func TestSlowest(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"every: 30s":                  2 * time.Minute,
+		"every: 30s, slowest: 10m":    10 * time.Minute,
+		"every: 30s, slowest: 30s":    30 * time.Second,
+		"every: 2m":                   0,
+		"every: 1h":                   0,
+		"breaking: true":              0,
+		"breaking: true, slowest: 1m": time.Minute,
+		`cron: "*/5 * * * *"`:         0,
+	} {
+		c, err := parse(t, someAdapters+"sources: [{name: a, url: \"https://news.example/\", to: [console:t], "+text+"}]", options)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got := c.Sources[0].Slowest; got != want {
+			t.Errorf("%s: slowest %v; want %v", text, got, want)
+		}
+	}
+}
+
+// TestSections reads what the whole program is told besides its sources.
+func TestSections(t *testing.T) {
+	parsed := func(text string) *Config {
+		t.Helper()
+		c, err := parse(t, someAdapters+text+"\nsources: [{name: a, url: \"https://news.example/\", fragments: noise, to: [console:t]}]", options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	c := parsed(`
+delivery: {edit_window: 0s, per_minute: 0, catch_up: 0}
+admin: {listen: ":8071", socket: none}
+push: {url: "https://bot.news.example/push/", listen: "[::1]:8070"}
+operators: [console:t, slack:C024BE91L]
+profiles:
+  - name: gazette
+    entry: ".live > article"
+    time: time
+`)
+	got := Config{Delivery: c.Delivery, Admin: c.Admin, Push: c.Push, Operators: c.Operators, Profiles: c.Profiles}
+	want := Config{
+		Delivery:  Delivery{EditWindow: -1, PerMinute: -1, CatchUp: -1},
+		Admin:     Admin{Listen: "127.0.0.1:8071"},
+		Push:      Push{URL: "https://bot.news.example/push", Listen: "[::1]:8070"},
+		Operators: []chat.Channel{{Adapter: "console", ID: "t"}, {Adapter: "slack", ID: "C024BE91L"}},
+		Profiles:  []Profile{{Name: "gazette", JSON: []byte(`{"entry":".live > article","name":"gazette","time":"time"}`)}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("sections (-want +got):\n%s", diff)
+	}
+	if c.Sources[0].Fragments != news.FragmentNoise {
+		t.Errorf("fragments %q", c.Sources[0].Fragments)
+	}
+
+	c = parsed(`admin: {listen: "0.0.0.0:8071", socket: run/admin.sock}`)
+	if c.Admin.Socket != filepath.FromSlash("run/admin.sock") || len(c.Notices) != 1 || !strings.Contains(c.Notices[0], "no password") {
+		t.Errorf("socket %q, notices %q", c.Admin.Socket, c.Notices)
 	}
 }
 

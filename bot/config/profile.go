@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -50,30 +51,20 @@ func encode(fields map[string]any) ([]byte, error) {
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// culprit returns the first key without which the profile's mistake is another
-// one or none, or the profile.
+// culprit returns the first key that the mistake names or whose text it quotes,
+// else the profile.
 func (b *builder) culprit(item value, fields map[string]any, keys map[string]value, is error) value {
 	at := item
 	for key, v := range keys {
 		if key == "name" || at != item && (v.line > at.line || v.line == at.line && v.column > at.column) {
 			continue
 		}
-		held := fields[key]
-		delete(fields, key)
-		if data, err := encode(fields); err == nil {
-			if err := b.CheckProfile(data); err == nil || relieved(is, err) {
-				at = v
-			}
+		text, _ := fields[key].(string)
+		if strings.Contains(is.Error(), strconv.Quote(key)) || text != "" && strings.Contains(is.Error(), strconv.Quote(text)) {
+			at = v
 		}
-		fields[key] = held
 	}
 	return at
-}
-
-// relieved reports whether now is a part of what was wrong before, and not a
-// mistake of its own such as a key that is missing.
-func relieved(before, now error) bool {
-	return len(now.Error()) < len(before.Error()) && strings.Contains(before.Error(), now.Error())
 }
 
 // maxProfileDepth is more than a profile has.

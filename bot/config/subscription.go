@@ -84,7 +84,7 @@ func (b *builder) subscription(item value, defaults Subscription) (Subscription,
 	sub.Delete = b.boolean(s["delete_withdrawn"])
 	sub.Tags = b.tags(s["tags"], sub.Style)
 	channel := s["channel"]
-	if channel.absent() && len(s) > 0 {
+	if m, ok := item.node.(*ast.MappingNode); channel.absent() && ok && len(m.Values) == len(s) {
 		b.problem(item, "this has no channel; write channel: and the adapter's name, a colon and the channel's ID: channel: console:terminal")
 	}
 	return sub, channel
@@ -152,7 +152,11 @@ func (b *builder) channel(v value, ch chat.Channel, what string, adapters map[st
 	if _, ok := adapters[ch.Adapter]; !ok {
 		names := adapterNames(adapters)
 		like := suggest(ch.Adapter, names)
-		if like == "" && len(names) > 0 {
+		switch {
+		case like != "" || len(names) == 0:
+		case len(names) == 1:
+			like = "; there is " + names[0]
+		default:
 			like = "; there are " + strings.Join(names, ", ")
 		}
 		b.problem(v, "there is no adapter named %.40q%s", ch.Adapter, like)
