@@ -42,6 +42,7 @@ type Options struct {
 	Polls         int          // readings at the same time; 0 means 16
 	Lanes         int          // channels served at the same time, an equal share per adapter; 0 means 256
 	Observer      Observer     // nil observes nothing
+	Push          Pusher       // nil: hubs are not asked to tell what is new
 	// Desk keeps what is decided in chat; Sources and Subscriptions are not
 	// looked at then, but its. Nil leaves everything to the file.
 	Desk *desk.Desk

@@ -38,3 +38,14 @@ func (unobserved) Delivered(news.SourceID, chat.Channel, time.Time, time.Time, t
 func (unobserved) Refused(chat.Channel, chat.Reason) {}
 
 func (unobserved) Latency(news.SourceID) (a, b Percentiles, n int) { return a, b, 0 }
+
+// A Pusher is told which hub announces what is new at a source (W3C WebSub),
+// so that it can ask to be told. Its methods are called concurrently and must
+// not block.
+type Pusher interface {
+	// Follow tells that a good reading of the source named the hub, and the
+	// topic, which is the source's own address there; both are "" if it named
+	// none. It is called after every reading that had a document; saying the
+	// same again changes nothing.
+	Follow(src news.Source, hub, topic string)
+}
