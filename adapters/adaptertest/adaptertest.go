@@ -53,6 +53,26 @@ type Platform struct {
 	// Alone reports that there is one reader only: every answer is private.
 	Alone bool
 
+	// Thread returns what people see in the thread of a page that Send returned
+	// this id for, oldest first: without the page's own message, and of a forum
+	// post without the first. nil: no threads.
+	Thread func(page chat.MessageID) []Message
+	// RemoveThread deletes the thread of a page or forum post as a person may,
+	// with all that is in it. nil: nobody can.
+	RemoveThread func(page chat.MessageID)
+	// Forum is a forum in which the adapter may post and nothing is yet. Zero:
+	// no forums.
+	Forum chat.Channel
+	// ForumPosts returns the name and first message of each post in Forum,
+	// oldest first.
+	ForumPosts func() []Message
+	// Member is somebody in Channel who can be told aloud; Message.Mentions
+	// holds his ID then. Zero: nobody.
+	Member chat.Mention
+	// PressUnder presses the button with that label under a card that stands in
+	// Channel. nil: no buttons under cards.
+	PressUnder func(ctx context.Context, card chat.MessageID, label string) error
+
 	// Invoke sends a command as a user in Channel types it, "/name text", and
 	// returns the answer when it is complete. Where commands have named
 	// options, text is the value of the option "words". It waits until the
@@ -138,6 +158,19 @@ func Run(t *testing.T, open func(t *testing.T) *Platform) {
 		{"EditShowsTheNewState", editShowsTheNewState},
 		{"EditOfAMissingMessage", editOfAMissingMessage},
 		{"Faults", faults},
+		{"FormsAreShown", formsAreShown},
+		{"FormsAcceptAnything", formsAcceptAnything},
+		{"ThreadsHold", threadsHold},
+		{"ThreadsBroadcast", threadsBroadcast},
+		{"ThreadsRecognise", threadsRecognise},
+		{"ThreadsGo", threadsGo},
+		{"ForumsHold", forumsHold},
+		{"RepliesArePosted", repliesArePosted},
+		{"PublishIsNoError", publishIsNoError},
+		{"MentionsAreTold", mentionsAreTold},
+		{"DeleteRemoves", deleteRemoves},
+		{"DeleteFails", deleteFails},
+		{"PaceIsFree", paceIsFree},
 		{"CheckPostsNothing", checkPostsNothing},
 		{"ServeAnswers", serveAnswers},
 		{"ServePresses", servePresses},
@@ -146,6 +179,7 @@ func Run(t *testing.T, open func(t *testing.T) *Platform) {
 		{"ServeHidesErrors", serveHidesErrors},
 		{"ServeSurvivesAPanic", serveSurvivesAPanic},
 		{"ServeEnds", serveEnds},
+		{"CardsArePressed", cardsArePressed},
 	}
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
