@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,6 +81,22 @@ func TestDefects(t *testing.T) {
 		"panics told":              "ServeSurvivesAPanic",
 		"cancel is an error":       "ServeEnds",
 		"slow end":                 "ServeEnds",
+		"items name nobody":        "FormsAreShown",
+		"old words left out":       "FormsAreShown",
+		"threads flat":             "ThreadsHold",
+		"not broadcast":            "ThreadsBroadcast",
+		"thread goes unnoticed":    "ThreadsGo",
+		"thread taken for channel": "ThreadsGo",
+		"tags refused":             "ForumsHold",
+		"replies refused":          "RepliesArePosted",
+		"publish refused":          "PublishIsNoError",
+		"everyone told":            "MentionsAreTold",
+		"nobody told":              "MentionsAreTold",
+		"nothing deleted":          "DeleteRemoves",
+		"second deletion fails":    "DeleteRemoves",
+		"failed deletion hidden":   "DeleteFails",
+		"fresh channel waits":      "PaceIsFree",
+		"target lost":              "CardsArePressed",
 	} {
 		t.Run(defect, func(t *testing.T) {
 			t.Parallel()
@@ -101,13 +118,22 @@ type model struct {
 
 	mu       sync.Mutex
 	next     int
-	messages []Message
+	messages []held
 	keys     map[string]chat.MessageID
 	requests int
 	fault    Fault
 	begun    chan struct{}
 	last     Answer
 	lines    chan asked
+	pressed  map[chat.MessageID][]chat.Button
+}
+
+// held is a message and where it stands.
+type held struct {
+	Message
+	channel string
+	thread  chat.MessageID // "" = in the channel
+	loud    bool           // in the channel too
 }
 
 // asked is a command on its way to Serve.
@@ -118,10 +144,15 @@ type asked struct {
 
 const token = "xo-model-secret"
 
-var modelChannel = chat.Channel{Adapter: "model", ID: "C1"}
+var (
+	modelChannel = chat.Channel{Adapter: "model", ID: "C1"}
+	modelForum   = chat.Channel{Adapter: "model", ID: "F1"}
+)
 
 func newModel(defect string) *model {
-	return &model{defect: defect, keys: map[string]chat.MessageID{}, lines: make(chan asked)}
+	return &model{
+		defect: defect, keys: map[string]chat.MessageID{}, lines: make(chan asked), pressed: map[chat.MessageID][]chat.Button{},
+	}
 }
 
 // wrong reports whether the model has that defect.
@@ -130,10 +161,31 @@ func (m *model) wrong(defect string) bool { return m.defect == defect }
 func (m *model) platform() *Platform {
 	return &Platform{
 		Adapter: m, Channel: modelChannel, Secrets: []string{token}, Missing: "m-999", Recognises: true,
+		Forum: modelForum, Member: chat.Mention{ID: "U7"},
 		Messages: func() []Message {
+			return m.where(func(h held) bool { return h.channel == modelChannel.ID && (h.thread == "" || h.loud) })
+		},
+		Thread: func(page chat.MessageID) []Message { return m.where(func(h held) bool { return h.thread == page }) },
+		ForumPosts: func() []Message {
+			return m.where(func(h held) bool { return h.channel == modelForum.ID && h.thread == "" })
+		},
+		RemoveThread: func(page chat.MessageID) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			return append([]Message(nil), m.messages...)
+			m.messages = slices.DeleteFunc(m.messages, func(h held) bool { return h.thread == page || h.ID == page })
+		},
+		PressUnder: func(ctx context.Context, id chat.MessageID, label string) error {
+			for _, b := range m.pressed[id] {
+				if b.Label == label {
+					cmd := chat.Command{Kind: chat.Press, Action: b.Action, Target: id}
+					if m.wrong("target lost") {
+						cmd.Target = ""
+					}
+					_, err := m.ask(ctx, cmd)
+					return err
+				}
+			}
+			return errors.New("no such button")
 		},
 		Requests: func() int {
 			m.mu.Lock()
@@ -157,6 +209,18 @@ func (m *model) platform() *Platform {
 			return m.ask(ctx, chat.Command{Kind: chat.Press, Action: action})
 		},
 	}
+}
+
+// where returns the messages that stand where a reader looks.
+func (m *model) where(looked func(held) bool) (list []Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, h := range m.messages {
+		if looked(h) {
+			list = append(list, h.Message)
+		}
+	}
+	return list
 }
 
 // request is what every call costs: it returns whether it takes effect, and
@@ -233,6 +297,10 @@ func (m *model) Send(ctx context.Context, p chat.Post) (chat.MessageID, error) {
 	if m.wrong("never posts again") && !p.Tried.IsZero() {
 		return "m-1", nil
 	}
+	gone := p.Thread != "" && !slices.ContainsFunc(m.messages, func(h held) bool { return h.ID == p.Thread })
+	if err == nil && gone && !m.wrong("thread goes unnoticed") {
+		return "", &chat.SendError{Reason: chat.Gone, Thread: !m.wrong("thread taken for channel"), Err: errors.New("no such thread")}
+	}
 	if !accepted {
 		return "", err
 	}
@@ -241,17 +309,31 @@ func (m *model) Send(ctx context.Context, p chat.Post) (chat.MessageID, error) {
 	if m.wrong("same ids") {
 		id = "m-1"
 	}
-	m.keys[key] = id
-	m.messages = append(m.messages, m.render(id, p.Card))
+	m.keys[key], m.pressed[id] = id, p.Buttons
+	h := held{m.render(id, p.Card), p.Channel.ID, p.Thread, p.Broadcast && !m.wrong("not broadcast")}
+	if m.wrong("threads flat") {
+		h.thread = ""
+	}
+	for _, mention := range p.Mentions {
+		if member.MatchString(mention.ID) && !mention.Role && !m.wrong("nobody told") || mention.ID == "everyone" && m.wrong("everyone told") {
+			h.Mentions = append(h.Mentions, mention.ID)
+		}
+	}
+	m.messages = append(m.messages, h)
 	if err != nil || m.wrong("no id") {
 		return "", err
 	}
 	return id, nil
 }
 
+var member = regexp.MustCompile(`^U[0-9]+$`)
+
 // refuse is what some defects refuse.
 func (m *model) refuse(p chat.Post) error {
 	c := p.Card
+	if m.wrong("publish refused") && p.Publish || m.wrong("replies refused") && p.Reply != "" || m.wrong("tags refused") && len(p.Tags) > 0 {
+		return m.failed(chat.Rejected, errors.New("refused"))
+	}
 	if m.wrong("silent refused") && p.Silent || m.wrong("empty card refused") && c.Headline == "" || m.wrong("long card refused") && len(c.Headline) > 3000 {
 		return m.failed(chat.Rejected, errors.New("refused"))
 	}
@@ -270,9 +352,9 @@ func (m *model) Edit(ctx context.Context, _ chat.Channel, id chat.MessageID, car
 		}
 		switch {
 		case m.wrong("edit posts"):
-			m.messages = append(m.messages, m.render("m-888", card))
+			m.messages = append(m.messages, held{m.render("m-888", card), modelChannel.ID, "", false})
 		case !m.wrong("edit shows nothing"):
-			m.messages[i] = m.render(id, card)
+			m.messages[i].Message = m.render(id, card)
 		}
 		return nil
 	}
@@ -284,7 +366,7 @@ func (m *model) Edit(ctx context.Context, _ chat.Channel, id chat.MessageID, car
 
 func (m *model) Check(ctx context.Context, _ chat.Channel) error {
 	if m.wrong("check posts") {
-		_, err := m.Send(ctx, chat.Post{Card: plain("test, please ignore")})
+		_, err := m.Send(ctx, chat.Post{Channel: modelChannel, Card: plain("test, please ignore")})
 		return err
 	}
 	_, err := m.request(ctx)
@@ -327,6 +409,31 @@ func (m *model) render(id chat.MessageID, c chat.Card) Message {
 			add(q.Role)
 		}
 	}
+	for i, it := range c.Items {
+		if i == 10 {
+			add("… more")
+			break
+		}
+		add(it.Headline)
+		if !m.wrong("items name nobody") {
+			add(it.Speaker)
+		}
+	}
+	for i, e := range c.Edits {
+		if i == 10 {
+			add("… more")
+			break
+		}
+		add(e.What)
+		add(e.New)
+		if !m.wrong("old words left out") {
+			add(e.Old)
+		}
+	}
+	if c.Form != chat.EntryForm && c.Count > 0 {
+		add(fmt.Sprint(c.Count))
+	}
+	add(c.Note)
 	add(c.Text)
 	if !m.wrong("no byline") {
 		add(c.Byline)
@@ -451,6 +558,25 @@ func (m *model) answer(ctx context.Context, h chat.Handler, c chat.Command) (a A
 	return a
 }
 
-func (m *model) Delete(context.Context, chat.Channel, chat.MessageID) error { return nil }
+func (m *model) Delete(ctx context.Context, _ chat.Channel, id chat.MessageID) error {
+	if accepted, err := m.request(ctx); (err != nil || !accepted) && !m.wrong("failed deletion hidden") {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.messages)
+	if !m.wrong("nothing deleted") {
+		m.messages = slices.DeleteFunc(m.messages, func(h held) bool { return h.ID == id })
+	}
+	if len(m.messages) == n && m.wrong("second deletion fails") {
+		return m.failed(chat.Gone, errors.New("no such message"))
+	}
+	return nil
+}
 
-func (m *model) Pace(chat.Channel) time.Duration { return 0 }
+func (m *model) Pace(chat.Channel) time.Duration {
+	if m.wrong("fresh channel waits") {
+		return time.Second
+	}
+	return 0
+}
