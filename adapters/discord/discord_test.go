@@ -270,7 +270,7 @@ var faults = []struct {
 	{name: "missing permissions", f: status(403, `{"code":50013,"message":"Missing Permissions"}`), want: chat.Gone, remedy: true},
 	{name: "unknown channel", f: status(404, `{"code":10003,"message":"Unknown Channel"}`), want: chat.Gone, remedy: true},
 	{name: "not a text channel", f: status(400, `{"code":50008,"message":"Cannot send"}`), want: chat.Gone, remedy: true},
-	{name: "archived thread", f: status(400, `{"code":50083,"message":"Thread is archived"}`), want: chat.Gone, remedy: true},
+	{name: "archived thread", f: status(400, `{"code":50083,"message":"Thread is archived"}`), want: chat.Gone, edit: chat.Frozen, remedy: true},
 	{name: "unknown message", f: status(404, `{"code":10008,"message":"Unknown Message"}`), want: chat.Rejected, edit: chat.Gone},
 	{name: "no more edits", f: status(429, `{"code":30046,"message":"Maximum number of edits"}`), want: chat.Frozen},
 	{name: "invalid form", f: status(400, `{"code":50035,"message":"Invalid Form Body"}`), want: chat.Rejected},
@@ -328,6 +328,9 @@ func TestFaults(t *testing.T) {
 				wanted := 1
 				if call == "send" && strings.Contains(tt.f.Body, "50008") {
 					wanted = 2 // it asks whether the channel is a forum
+				}
+				if call == "edit" && strings.Contains(tt.f.Body, "50083") {
+					wanted = 2 // it tries to open the thread
 				}
 				if n := len(srv.Requests()) - before; n != wanted {
 					t.Errorf("%d requests, want %d", n, wanted)

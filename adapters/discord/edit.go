@@ -32,23 +32,28 @@ func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, id chat.MessageID, 
 		return fail(chat.Gone, what, errors.New("the message's id is not one of this adapter's"))
 	}
 	if r.thread == "" {
-		return a.call(ctx, editing(channel, channel, r.id, marked(card, sign{key: r.key})))
+		return a.rewrite(ctx, channel, channel, r.id, marked(card, sign{key: r.key}))
 	}
-	err = a.reopening(ctx, channel, r.thread, func() error {
-		return a.call(ctx, editing(r.thread, channel, r.id, marked(card, sign{key: r.key, home: channel})))
-	})
-	switch {
-	case codeOf(err) == 10003:
+	err = a.rewrite(ctx, r.thread, channel, r.id, marked(card, sign{key: r.key, home: channel}))
+	if codeOf(err) == 10003 {
 		err = inThread(err)
-	case codeOf(err) == 50083 || codeOf(err) == 160005: // closed for good
-		se := sendError(err)
-		se.Reason = chat.Frozen
-		err = &se
 	}
 	if r.copy == "" {
 		return err
 	}
-	return both(err, a.call(ctx, editing(channel, channel, r.copy, marked(card, sign{key: r.key, thread: r.thread, id: r.id}))))
+	return both(err, a.rewrite(ctx, channel, channel, r.copy, marked(card, sign{key: r.key, thread: r.thread, id: r.id})))
+}
+
+// rewrite edits a message where it stands. In a thread that is closed for good
+// it stays as it is.
+func (a *Adapter) rewrite(ctx context.Context, where, lane, id string, e *discordgo.MessageEmbed) error {
+	err := a.reopening(ctx, lane, where, func() error { return a.call(ctx, editing(where, lane, id, e)) })
+	if code := codeOf(err); code == 50083 || code == 160005 {
+		se := sendError(err)
+		se.Reason = chat.Frozen
+		return &se
+	}
+	return err
 }
 
 // both returns the error of an edit of a message in two places. What can be
@@ -93,10 +98,11 @@ func (a *Adapter) Delete(ctx context.Context, ch chat.Channel, id chat.MessageID
 			return err
 		}
 	}
-	if r.thread == "" {
-		return a.remove(ctx, channel, channel, r.id)
+	where := channel
+	if r.thread != "" {
+		where = r.thread
 	}
-	return a.reopening(ctx, channel, r.thread, func() error { return a.remove(ctx, r.thread, channel, r.id) })
+	return a.reopening(ctx, channel, where, func() error { return a.remove(ctx, where, channel, r.id) })
 }
 
 // remove deletes a message where it stands. That it is not there is no error.

@@ -21,6 +21,7 @@ const (
 // Waits that Discord asks for are kept within these bounds; one above absurd
 // is taken for a mistake and not believed at all.
 const (
+	rounding = time.Millisecond // what headers of three decimals may lack
 	minWait  = 50 * time.Millisecond
 	maxWait  = 15 * time.Minute
 	absurd   = 24 * time.Hour
@@ -132,6 +133,9 @@ func (l *limits) pace(lane string, now time.Time) time.Duration {
 		return d
 	}
 	l.note(now)
+	if b := l.buckets[l.key(route{postRoute, lane})]; b == nil || !b.reset.After(now) {
+		delete(l.paid, lane) // counted in a window that is over, for a request that was never made
+	}
 	b := l.window(route{postRoute, lane}, now)
 	b.remaining--
 	if l.paid[lane] == 0 {
@@ -367,6 +371,9 @@ func (l *limits) learn(r route, h http.Header, now time.Time) {
 	if b := l.buckets[key]; b != nil && b.reset.After(now) {
 		// Answers may arrive out of order: within a window the count only falls.
 		remaining = min(remaining, b.remaining)
+	}
+	if after > 0 {
+		after += rounding
 	}
 	l.buckets[key] = &bucket{remaining: remaining, reset: now.Add(after)}
 }

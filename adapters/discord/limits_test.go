@@ -27,7 +27,7 @@ func TestLimitsLearn(t *testing.T) {
 		want time.Duration // of a request right after
 	}{
 		{"one left", headers("1", "5", ""), 0},
-		{"none left", headers("0", "5.25", "abc"), 5250 * time.Millisecond},
+		{"none left", headers("0", "5.25", "abc"), 5250*time.Millisecond + rounding},
 		{"none left, at once full again", headers("0", "0", ""), 0},
 		{"no headers", http.Header{}, 0},
 		{"absurd", headers("0", "1e9", ""), 0},
@@ -52,7 +52,7 @@ func TestLimitsLearn(t *testing.T) {
 func TestLimitsCountDown(t *testing.T) {
 	l, r := newLimits(0, 0), route{"POST", "1"}
 	l.learn(r, headers("2", "5", ""), epoch)
-	for i, want := range []time.Duration{0, 0, 5 * time.Second} {
+	for i, want := range []time.Duration{0, 0, 5*time.Second + rounding} {
 		if got, _ := l.take(r, "", epoch); got != want {
 			t.Errorf("request %d waits %v, want %v", i, got, want)
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -259,3 +260,6 @@ func idOf(m discordtest.Message) chat.MessageID {
 	s, _ := signOf(m.Embeds)
 	return ref{id: m.ID, key: s.key}.message()
 }
+
+// snowflakeOf returns an id of that time.
+func snowflakeOf(at time.Time) string { return strconv.FormatUint(snowflake(at), 10) }

@@ -641,3 +641,23 @@ func TestFoundAfterARestore(t *testing.T) {
 		t.Errorf("doubled: %q", d)
 	}
 }
+
+// A thread can be a channel of the configuration itself.
+func TestThreadAsAChannel(t *testing.T) {
+	const thread = "1500000000000000080"
+	srv, a := start(t)
+	srv.AddThread(thread, channelID)
+	p := post("one")
+	p.Channel.ID = thread
+	id := mustSend(t, a, p)
+	for _, call := range []func() error{
+		func() error { return a.Edit(t.Context(), p.Channel, id, card("x")) },
+		func() error { return a.Delete(t.Context(), p.Channel, id) },
+	} {
+		srv.Archive(thread, false)
+		if err := call(); err != nil {
+			t.Error(err)
+		}
+	}
+	stands(t, srv, thread)
+}

@@ -451,6 +451,13 @@ func (s *Server) Revoke() {
 	s.revoked = true
 }
 
+// Restore makes the server accept the token again.
+func (s *Server) Restore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = false
+}
+
 // ForgetNonces makes nonces older than the server remembers: they are not
 // enforced any more.
 func (s *Server) ForgetNonces() {

@@ -583,6 +583,15 @@ func (s *Server) webhook(app, token string, rest []string, req Request) answer {
 	return ok(map[string]any{"id": x.reply.Message})
 }
 
+// Missed adds an event to every session, to be told on resume.
+func (s *Server) Missed(name string, data json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ss := range s.sessions {
+		_ = s.dispatch(ss, name, data)
+	}
+}
+
 // Dispatch sends any event to the program, for instance a crooked one.
 func (s *Server) Dispatch(name string, data json.RawMessage) {
 	s.mu.Lock()
