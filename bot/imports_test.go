@@ -29,7 +29,7 @@ var doors = map[string][]string{
 	"bot/rules":                    {"bot/news"},
 	"bot/preview":                  {},
 	"bot/desk":                     {"bot/news", "bot/chat", "bot/rules", "store"},
-	"bot/config":                   {"bot/news", "bot/chat"},
+	"bot/config":                   {"bot/news", "bot/chat", "bot/rules"},
 	"bot/admin":                    {"bot/news", "bot/chat", "store"},
 	"store":                        {"bot/news", "bot/chat"},
 	"store/bolt":                   {"store", "bot/news", "bot/chat"},

@@ -13,6 +13,7 @@ import (
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/config"
 	"github.com/pullquote/pullquote/bot/demo"
+	"github.com/pullquote/pullquote/bot/desk"
 	"github.com/pullquote/pullquote/bot/fetch"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/bot/parse"
@@ -29,8 +30,16 @@ func configFlag(cmd *cobra.Command, path *string) {
 
 func (e *env) load(path string) (*config.Config, error) {
 	return config.Load(path, config.Options{
-		Getenv: e.lookup, CheckCron: bot.CheckSchedule, Formats: parse.Formats(), Demos: demo.Names(),
+		Getenv: e.lookup, CheckCron: bot.CheckSchedule, Formats: parse.Formats(), Demos: demo.Names(), Commands: commandNames(),
 	})
+}
+
+// commandNames returns the own names of the commands in chat.
+func commandNames() (names []string) {
+	for _, c := range bot.Commands(nil) {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // logger writes to Err as the configuration says.
@@ -106,4 +115,27 @@ func sources(c *config.Config, told func(chat.Channel) bool) (list []news.Source
 		}
 	}
 	return list, subs
+}
+
+// deskFile returns what the configuration says of what chat may say too: the
+// channels for which told reports true.
+func deskFile(c *config.Config, told func(chat.Channel) bool) desk.File {
+	var f desk.File
+	sources, subs := sources(c, told)
+	f.Sources = sources
+	wishes := make(map[news.SourceID]map[chat.Channel]config.Subscription)
+	for _, s := range c.Sources {
+		wishes[s.ID] = make(map[chat.Channel]config.Subscription)
+		for _, sub := range s.Subscriptions {
+			wishes[s.ID][sub.Channel] = sub
+		}
+	}
+	for _, sub := range subs {
+		w := wishes[sub.Source][sub.Channel]
+		f.Wants = append(f.Wants, desk.Want{Subscription: sub, Filter: w.Filter, Mentions: w.Mentions, Loud: w.MentionWhen})
+	}
+	for _, r := range c.Rooms {
+		f.Rooms = append(f.Rooms, desk.Room{Channel: r.Channel, Quiet: r.Quiet, Pass: r.Pass})
+	}
+	return f
 }

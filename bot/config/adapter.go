@@ -17,6 +17,7 @@ import (
 var (
 	namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 	envPattern  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	userGroup   = regexp.MustCompile(`^S[A-Z0-9]{5,20}$`)
 	snowflake   = regexp.MustCompile(`^[0-9]{15,20}$`)
 )
 
@@ -53,6 +54,10 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 	case Slack:
 		a.BotToken = t.read("bot_token", "SLACK_BOT_TOKEN", "xapp-", "the app-level token")
 		a.AppToken = t.read("app_token", "SLACK_APP_TOKEN", "xoxb-", "the bot token")
+		a.Admins = b.textOf(s["admins"], "")
+		if a.Admins != "" && !userGroup.MatchString(a.Admins) {
+			b.problem(s["admins"], "admins is the ID of a user group, such as S0604QSJC: open the group in Slack and copy its ID")
+		}
 	case Discord:
 		a.Token = t.read("token", "DISCORD_BOT_TOKEN", "", "")
 		a.Guild = b.textOf(s["guild"], "")

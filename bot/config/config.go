@@ -40,6 +40,9 @@ type Options struct {
 	// CheckProfile reports what is wrong with a site profile, which is handed
 	// over as JSON with its name in it; nil accepts all.
 	CheckProfile func(profile []byte) error
+	// Commands are the names of all commands, which may be called otherwise;
+	// empty reads no other names.
+	Commands []string
 }
 
 // A Config is a configuration that holds no mistake.
@@ -55,6 +58,8 @@ type Config struct {
 	// Operators are the channels where the bot says what is wrong with it;
 	// empty means in the log only.
 	Operators []chat.Channel
+	Commands  map[string]string // other names for commands, by their own; nil for none
+	Rooms     []Room            // what channels want of everything they are told
 	Profiles  []Profile
 	Sources   []Source
 	// Notices are things that are as they may be, but perhaps not as they
@@ -122,6 +127,7 @@ type Adapter struct {
 	BotToken Secret // Slack
 	AppToken Secret // Slack
 	Token    Secret // Discord
+	Admins   string // Slack: the user group whose members administer, beside the workspace's own admins; "" means none
 	Guild    string // Discord: the one server to register commands in; "" means everywhere
 	APIURL   string // where the platform is reached instead of its own address; "" means there
 	// Inactive says why the adapter cannot be used, such as "SLACK_BOT_TOKEN
@@ -154,6 +160,18 @@ type Subscription struct {
 	Closing bool     // post a summary when coverage ends
 	Delete  bool     // delete the card of a withdrawn entry instead of striking it through
 	Tags    []string // of forum posts
+	Filter  string   // as package rules reads it; "" = everything
+	// Mentions are told aloud of what MentionWhen, a filter, wants: "" is key
+	// events.
+	Mentions    []chat.Mention
+	MentionWhen string
+}
+
+// A Room is what a channel wants of everything it is told.
+type Room struct {
+	Channel chat.Channel
+	Quiet   string // hours as package rules reads them; "" = none
+	Pass    string // a filter of what passes quiet hours; "" = breaking sources only
 }
 
 // Active reports whether the adapter that ch names can be used.
@@ -212,7 +230,7 @@ type builder struct {
 // The keys of each section, in the order of the example.
 var (
 	topKeys = []string{
-		"store", "contact", "log", "limits", "delivery", "admin", "push", "adapters", "operators", "profiles", "sources",
+		"store", "contact", "log", "limits", "delivery", "admin", "push", "adapters", "operators", "commands", "channels", "profiles", "sources",
 	}
 	logKeys      = []string{"level", "format"}
 	limitKeys    = []string{"body", "timeout", "per_host"}
@@ -223,11 +241,14 @@ var (
 		"name", "title", "url", "private", "format", "fragments", "every", "slowest", "cron", "zone",
 		"first_sight", "max_age", "breaking", "silent", "closing", "to",
 	}
-	subscriptionKeys = []string{"channel", "style", "silent", "publish", "closing", "delete_withdrawn", "tags"}
+	subscriptionKeys = []string{
+		"channel", "style", "silent", "publish", "closing", "delete_withdrawn", "tags", "filter", "mention", "mention_when",
+	}
+	channelKeys = []string{"channel", "quiet", "quiet_pass"}
 	adapterKeys      = map[Platform][]string{
 		Console: {"name", "platform"},
 		Slack: {
-			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "api_url",
+			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "admins", "api_url",
 		},
 		Discord: {"name", "platform", "token_env", "token_file", "guild", "api_url"},
 	}
@@ -246,6 +267,8 @@ func (b *builder) build(top value) {
 	b.push(s["push"])
 	adapters := b.adapters(s["adapters"])
 	b.operators(s["operators"], adapters)
+	b.commands(s["commands"])
+	b.rooms(s["channels"], adapters)
 	b.profiles(s["profiles"])
 	b.sources(s["sources"], adapters)
 	if s["sources"].absent() && len(b.problems) == 0 {

@@ -70,6 +70,7 @@ func checkProfile(data []byte) error {
 
 var options = Options{
 	CheckCron: fiveFields, Formats: []string{"rss", "atom", "json-ld"}, Demos: []string{"harbour-bridge"}, CheckProfile: checkProfile,
+	Commands: []string{"latest", "quotes", "summary", "help"},
 }
 
 func parse(t testing.TB, text string, o Options) (*Config, error) {
@@ -158,7 +159,8 @@ func TestExampleWithCommentsOn(t *testing.T) {
 	}
 	text := strings.NewReplacer(
 		"operators: []             # - ", "operators:\n  - ",
-		"profiles: []", "profiles:",
+		"profiles: []", "profiles:", "commands: {}", "commands:", "channels: []", "channels:",
+		"  # - channel", "  - channel", "  # latest", "  latest",
 		"      # - ", "      - ", "      #   ", "        ",
 		"  #   ", "    ", "  # - name", "  - name",
 	).Replace(string(data))
@@ -181,6 +183,9 @@ func TestExampleWithCommentsOn(t *testing.T) {
 	if ch := got.Sources[0].Channels(); !got.Active(ch[0]) || !got.Active(ch[1]) || got.Active(ch[2]) || !got.Active(ch[3]) {
 		t.Errorf("active channels: %v", ch)
 	}
+	if got.Commands["latest"] != "news-latest" || len(got.Rooms) != 1 || got.Rooms[0].Quiet != "mon-fri 22:00-07:00 Europe/London" || got.Rooms[0].Pass != "is:key" {
+		t.Errorf("commands %v, channels %+v", got.Commands, got.Rooms)
+	}
 	if len(got.Operators) != 1 || len(got.Profiles) != 1 || got.Profiles[0].Name != "harbour-gazette" ||
 		!strings.Contains(string(got.Profiles[0].JSON), `"entry":"article.gazette-live-post"`) {
 		t.Errorf("operators %v, profiles %+v", got.Operators, got.Profiles)
@@ -192,7 +197,7 @@ func TestExampleHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := slices.Concat(topKeys, logKeys, limitKeys, deliveryKeys, adminKeys, pushKeys, sourceKeys, subscriptionKeys)
+	keys := slices.Concat(topKeys, logKeys, limitKeys, deliveryKeys, adminKeys, pushKeys, sourceKeys, subscriptionKeys, channelKeys)
 	for _, p := range platforms {
 		keys = append(keys, adapterKeys[Platform(p)]...)
 	}

@@ -83,6 +83,7 @@ func (b *builder) subscription(item value, defaults Subscription) (Subscription,
 	sub.Publish = b.boolean(s["publish"])
 	sub.Delete = b.boolean(s["delete_withdrawn"])
 	sub.Tags = b.tags(s["tags"], sub.Style)
+	b.wishes(s, &sub)
 	channel := s["channel"]
 	if m, ok := item.node.(*ast.MappingNode); channel.absent() && ok && len(m.Values) == len(s) {
 		b.problem(item, "this has no channel; write channel: and the adapter's name, a colon and the channel's ID: channel: console:terminal")
