@@ -2,6 +2,7 @@ package parse
 
 import (
 	"strings"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -54,7 +55,7 @@ func children(n *html.Node, key string) []*html.Node {
 }
 
 func (d *document) ampItems(r *reading, items *html.Node) {
-	for _, n := range children(items, "data-sort-time") {
+	for _, n := range newest(d, children(items, "data-sort-time"), func(n *html.Node) time.Time { return d.when(attr(n.Attr, "data-sort-time")) }) {
 		id := attr(n.Attr, "id")
 		sort, update := attr(n.Attr, "data-sort-time"), attr(n.Attr, "data-update-time")
 		at := d.when(sort)
@@ -69,7 +70,7 @@ func (d *document) ampItems(r *reading, items *html.Node) {
 			continue
 		}
 		e, _ := d.blockEntry(n)
-		if e.Headline == "" && e.Body == "" && len(e.Media) == 0 || len(r.Entries) == maxEntries {
+		if e.Headline == "" && e.Body == "" && len(e.Media) == 0 {
 			continue
 		}
 		e.Entry, e.Published = news.EntryID(id), at

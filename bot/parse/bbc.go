@@ -52,8 +52,8 @@ func (d *document) bbcPosts(v value) (reading, bool) {
 		if results.kind != 'a' {
 			return true
 		}
-		for _, post := range results.list() {
-			if post.has("urn") && (post.has("header") || post.has("content")) && len(r.Entries) < maxEntries {
+		for _, post := range newest(d, results.list(), func(v value) time.Time { return d.whenValue(v.get("dates", "firstPublished")) }) {
+			if post.has("urn") && (post.has("header") || post.has("content")) && len(r.Entries) < d.most() {
 				r.Entries = append(r.Entries, d.bbcPost(post))
 				found = true
 			}

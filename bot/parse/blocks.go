@@ -72,7 +72,7 @@ func (d *document) repeatedBlocks() ([]news.Entry, string) {
 	var clocks []clock
 	times := map[int64]bool{}
 	day := dayState{}
-	for c := f.best.parent.FirstChild; c != nil && len(entries) < maxEntries; c = c.NextSibling {
+	for c := f.first(); c != nil && len(entries) < d.most(); c = c.NextSibling {
 		if c.Type != html.ElementNode {
 			continue
 		}
@@ -100,6 +100,21 @@ func (d *document) repeatedBlocks() ([]news.Entry, string) {
 	}
 	day.date(d, entries, clocks)
 	return entries, f.best.name()
+}
+
+// first returns the node from which on the group is read: its first, unless it
+// has more than are read and tells the story from the beginning.
+func (f *finder) first() *html.Node {
+	if f.best.n <= f.d.most() {
+		return f.best.parent.FirstChild
+	}
+	var alike []*html.Node
+	for c := f.best.parent.FirstChild; c != nil; c = c.NextSibling {
+		if c.Type == html.ElementNode && signature(c) == f.best.sig {
+			alike = append(alike, c)
+		}
+	}
+	return newest(f.d, alike, f.d.nodeTime)[0]
 }
 
 // blockID returns the id an element states for itself.

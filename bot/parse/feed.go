@@ -29,7 +29,10 @@ func sniffAtom(d *document) bool {
 
 func parseFeed(d *document) (reading, error) {
 	r := reading{understood: true, feed: true}
-	text := withoutDeclaration(d.head)
+	text := d.fewerItems(withoutDeclaration(d.head))
+	if overgrown(text) {
+		return r, refusal("has more markup than a feed can have")
+	}
 	parser, extra := feedParser()
 	feed, err := parser.Parse(strings.NewReader(text))
 	if err != nil {
@@ -58,10 +61,7 @@ func parseFeed(d *document) (reading, error) {
 		dead = tombstones(feed.Extensions)
 	}
 	r.Entries = make([]news.Entry, 0, len(feed.Items))
-	for i, item := range feed.Items {
-		if i == maxEntries {
-			break
-		}
+	for _, item := range feed.Items {
 		e := d.feedEntry(item)
 		when, gone := dead[strings.TrimSpace(item.GUID)]
 		if gone && !laterThan(&e, when) {
@@ -323,24 +323,42 @@ func (d *document) salvage(text string) *gofeed.Feed {
 	if root == "" || strings.HasSuffix(root, "/>") {
 		return nil
 	}
-	var whole *gofeed.Feed
-	for i, block := range itemBlock.FindAllString(text, maxEntries) {
-		if i == 0 {
-			head, _, _ := strings.Cut(text, block)
-			whole = closed(root, head, "")
-			if whole == nil {
-				whole = &gofeed.Feed{}
-			}
-			whole.Items = nil
-		}
-		if one := closed(root, root, block); one != nil && len(one.Items) == 1 {
-			whole.Items = append(whole.Items, one.Items[0])
-		}
+	blocks := itemBlock.FindAllString(text, d.most())
+	if len(blocks) == 0 {
+		return nil
 	}
-	if whole == nil || len(whole.Items) == 0 {
+	head, _, _ := strings.Cut(text, blocks[0])
+	whole := closed(root, head, "")
+	if whole == nil {
+		whole = &gofeed.Feed{}
+	}
+	tries := maxTries
+	whole.Items = wholeItems(root, blocks, &tries)
+	if len(whole.Items) == 0 {
 		return nil
 	}
 	return whole
+}
+
+// maxTries is how often parts of a broken feed are parsed in search of what is
+// whole.
+const maxTries = 200
+
+// wholeItems returns the items of those blocks that are XML: all at once if
+// they are, else of each half.
+func wholeItems(root string, blocks []string, tries *int) []*gofeed.Item {
+	if *tries == 0 {
+		return nil
+	}
+	*tries--
+	if feed := closed(root, root, strings.Join(blocks, "")); feed != nil && len(feed.Items) == len(blocks) {
+		return feed.Items
+	}
+	if len(blocks) == 1 {
+		return nil
+	}
+	half := len(blocks) / 2
+	return append(wholeItems(root, blocks[:half], tries), wholeItems(root, blocks[half:], tries)...)
 }
 
 // closed parses head and block with the elements closed that a feed opens.

@@ -19,9 +19,8 @@ func (d *document) finish(r *reading) {
 		}
 		return e.Headline == "" && e.Body == "" && len(e.Media) == 0
 	})
-	if len(r.Entries) > maxEntries {
-		r.Entries, r.Window = r.Entries[:maxEntries], true
-	}
+	r.Entries = newest(d, r.Entries, func(e news.Entry) time.Time { return e.Published })
+	r.Window = r.Window || d.cut
 	for i := range r.Entries {
 		d.tidy(&r.Entries[i])
 	}

@@ -3,11 +3,9 @@ package parse
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -155,85 +153,4 @@ func (v value) plain() any {
 		return m
 	}
 	return nil
-}
-
-var hostile = flag.Int("hostile", 1<<17, "bytes of each hostile document")
-
-// TestHostile reads much of each thing that makes parsers hang or swell. The
-// limit is for machines under load and the race detector: a megabyte of the
-// worst takes 0.3 s on one idle core (-hostile 1048576 -v shows it).
-func TestHostile(t *testing.T) {
-	fill := func(unit string) string { return strings.Repeat(unit, *hostile/len(unit)) }
-	for name, doc := range map[string]string{
-		"open divs":           fill("<div>"),
-		"open formatting":     fill("<b><p>"),
-		"distinct formatting": formattingBomb(*hostile),
-		"tables":              fill("<table><tr><td>"),
-		"one paragraph each":  "<html>" + fill("<p>"),
-		"headings":            "<html><title>live</title>" + fill("<h2>a</h2><p>b"),
-		"timed headings":      "<html>" + fill("<h2>10:00 a</h2>b<h2>11:00 c</h2>"),
-		"deep headings":       "<html><title>live</title>" + strings.Repeat("<div>", 400) + fill("<h2>a</h2>b"),
-		"blocks":              "<html><title>live</title>" + fill("<div class=x><time datetime=2026-03-01T10:00Z>x</time>text text text text text</div>"),
-		"classes":             "<html>" + fill(`<i class="a-b-c-d-e-f-g">x</i>`),
-		"brackets":            fill("["),
-		"braces":              fill(`{"a":`),
-		"quotation marks":     fill(`"`),
-		"string never closed": `{"liveBlogUpdate":"` + fill(`" "`),
-		"blanks in a string":  `{"a":"` + fill(`"  x`),
-		"numbers":             "[" + fill("0,"),
-		"objects":             `{"items":[` + fill(`{"id":1},`),
-		"marks in a script":   `<html><script type="application/ld+json">` + fill(`{"LiveBlogPosting"`),
-		"many scripts":        "<html>" + fill(`<script type="application/ld+json">{"@type":"LiveBlogPosting","liveBlogUpdate":[{"headline":"a"}]}</script>`),
-		"same headline":       `<html><script type="application/ld+json">{"@type":"LiveBlogPosting","liveBlogUpdate":[` + fill(`{"headline":"a","articleBody":"b"},`) + `]}</script>`,
-		"rss items":           "<rss><channel>" + fill("<item><guid>a</guid></item>"),
-		"rss never closed":    "<rss><channel>" + fill("<item><title>"),
-		"atom dead":           `<feed xmlns:at="http://purl.org/atompub/tombstones/1.0">` + fill(`<at:deleted-entry ref="a"/>`) + "</feed>",
-		"xml comments":        fill("<!-- x -->"),
-		"doctypes":            fill("<!DOCTYPE a [ ]>"),
-		"entities":            "<rss><channel><item><title>" + fill("&amp;amp;"),
-		"quotes in quotes":    "<rss><channel><item><guid>a</guid><description><![CDATA[" + fill("<blockquote>") + "]]></description></item></channel></rss>",
-		"captions":            "<rss><channel><item><guid>a</guid><description><![CDATA[" + fill("<p class=caption>x") + "]]></description></item></channel></rss>",
-		"headlines":           fill("Headline\n\nText.\n\n"),
-		"clocks":              fill("10:00 a\n\n"),
-		"days":                fill("1 March\n\n"),
-		"one line":            fill("a"),
-		"lines":               fill("a\n"),
-		"sitemap":             "<urlset>" + fill("<url><loc>https://a.example/</loc></url>"),
-		"posts":               "<PostList>" + fill("<Post><Id>1</Id>"),
-		"h-entries":           "<html>" + fill(`<p class=h-entry>x</p>`),
-		"nested h-entries":    "<html>" + strings.Repeat("<div class=h-entry>", 500) + fill("x "),
-	} {
-		t.Run(name, func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			start := time.Now()
-			_, err := Parse(Document{Body: []byte(doc), URL: "https://news.example/", Now: start})
-			took := time.Since(start)
-			runtime.ReadMemStats(&after)
-			factor := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(doc))
-			t.Logf("%v, allocated %.0f × the document, %v", took.Round(time.Millisecond), factor, clip(errText(err), 80))
-			if took > 10*time.Second {
-				t.Errorf("took %v", took)
-			}
-		})
-	}
-}
-
-func errText(err error) string {
-	if err == nil {
-		return "read"
-	}
-	return err.Error()
-}
-
-// formattingBomb opens elements that each new paragraph opens again.
-func formattingBomb(n int) string {
-	var b strings.Builder
-	for i := range 500 {
-		b.WriteString("<b c=" + string(rune('a'+i%26)) + string(rune('a'+i/26)) + ">")
-	}
-	for b.Len() < n {
-		b.WriteString("<p>")
-	}
-	return b.String()
 }

@@ -36,10 +36,10 @@ func (d *document) guardianPage(v value) (reading, error) {
 			if o.kind == 'o' && o.has("elements") && (o.has("blockFirstPublished") || o.has("blockCreatedOn")) {
 				blocks = append(blocks, o)
 			}
-			return len(blocks) < maxEntries
+			return len(blocks) < d.most()
 		})
 	}
-	for _, b := range blocks {
+	for _, b := range newest(d, blocks, d.firstOf("blockFirstPublished", "blockCreatedOn")) {
 		if e, ok := d.guardianBlock(b, r.URL); ok {
 			r.Entries = append(r.Entries, e)
 		}
@@ -52,6 +52,9 @@ func (d *document) guardianPage(v value) (reading, error) {
 	r.Window = pages.get("totalPages").int() > 1 || pages.has("older") || pages.has("newer")
 	return r, nil
 }
+
+// maxElements bounds the elements of one block. A summary seen had 60.
+const maxElements = 500
 
 // editNoise is how long after publication a change is part of publishing.
 const editNoise = time.Minute
@@ -80,7 +83,8 @@ func (d *document) guardianBlock(b value, page string) (news.Entry, bool) {
 	}
 	e.Author = names(who...)
 	p := d.newProse()
-	for _, el := range b.get("elements").list() {
+	elements := b.get("elements").list()
+	for _, el := range elements[:min(len(elements), maxElements)] {
 		d.guardianElement(p, el)
 	}
 	e.Body, e.Media = p.text(), p.media
@@ -152,7 +156,7 @@ func parseCAPI(d *document) (reading, error) {
 		blocks = append(slices.Clip(blocks), some.list()...)
 		r.Window = true
 	}
-	for _, b := range blocks {
+	for _, b := range newest(d, blocks, d.firstOf("firstPublishedDate", "publishedDate")) {
 		e, ok := d.capiBlock(b, r.URL)
 		if ok && b.get("published").falsity() {
 			r.Withdrawn = append(r.Withdrawn, e.Entry)

@@ -27,10 +27,10 @@ type section struct {
 }
 
 // sections returns the headings of the page outside its furniture.
-func (p *page) sections() []section {
+func (d *document) sections(p *page) []section {
 	var list []section
 	each(p.body, func(n *html.Node) bool {
-		if ignoredTags[n.Data] || isFurniture(n) || len(list) >= maxEntries {
+		if ignoredTags[n.Data] || isFurniture(n) || len(list) >= d.most() {
 			return false
 		}
 		if !isHeading(n) {
@@ -179,7 +179,7 @@ func parseHeadingTime(d *document) (reading, error) {
 	if err != nil {
 		return r, err
 	}
-	list := p.sections()
+	list := d.sections(p)
 	timed, distinct := 0, map[clock]bool{}
 	for _, s := range list {
 		if s.clock.len > 0 && s.clock.len < len(s.text) {
@@ -216,7 +216,7 @@ func parseHeaded(d *document) (reading, error) {
 	if err != nil {
 		return r, err
 	}
-	list := p.sections()
+	list := d.sections(p)
 	level := busiest(list)
 	if level == 0 {
 		return r, refusal("has fewer than two headings of one level")

@@ -72,10 +72,8 @@ func twoTimes(entries []news.Entry) bool {
 
 func (d *document) hEntries(nodes []*html.Node) []news.Entry {
 	var list []news.Entry
-	for _, n := range nodes {
-		if len(list) < maxEntries {
-			list = append(list, d.hEntry(n))
-		}
+	for _, n := range newest(d, nodes, d.nodeTime) {
+		list = append(list, d.hEntry(n))
 	}
 	return list
 }

@@ -24,13 +24,6 @@ type kids struct {
 	list []value
 }
 
-// Limits on a JSON document. No page seen comes near; without them a few
-// hundred kilobytes of brackets cost the stack or the heap.
-const (
-	maxJSONDepth = 200
-	maxJSONNodes = 300_000
-)
-
 // get walks object keys from v; absent if any is missing.
 func (v value) get(path ...string) value {
 	for _, key := range path {
@@ -148,7 +141,7 @@ var (
 // off. repaired reports whether it had to. What cannot be understood ends the
 // reading; the values before it are returned with the error.
 func parseJSON(s string) (values []value, repaired bool, err error) {
-	p := jsonParser{s: s}
+	p := jsonParser{s: s, most: jsonNodes(len(s))}
 	for {
 		p.space()
 		for p.i < len(p.s) && p.s[p.i] == ';' {
@@ -180,6 +173,7 @@ type jsonParser struct {
 	s        string
 	i        int
 	nodes    int
+	most     int // nodes
 	repaired bool
 }
 
@@ -229,7 +223,7 @@ func (p *jsonParser) value(depth int) (value, error) {
 		return value{}, errJSONDepth
 	}
 	p.nodes++
-	if p.nodes > maxJSONNodes {
+	if p.nodes > p.most {
 		return value{}, errJSONSize
 	}
 	p.space()

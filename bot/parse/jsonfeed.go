@@ -49,7 +49,7 @@ func parseJSONFeed(d *document) (reading, error) {
 	if v.get("items").kind != 'a' {
 		return r, refusal("has no items")
 	}
-	for _, item := range v.get("items").list() {
+	for _, item := range newest(d, v.get("items").list(), d.firstOf("date_published", "date_modified")) {
 		if item.kind == 'o' {
 			r.Entries = append(r.Entries, d.jsonFeedEntry(item))
 		}

@@ -94,26 +94,42 @@ func (d *document) scripts() ([]script, error) {
 	if err == nil {
 		return p.scripts, nil
 	}
-	var list []script
-	z := html.NewTokenizer(strings.NewReader(d.text))
+	if d.tokens == nil {
+		d.tokens = scriptTokens(d.text)
+	}
+	if len(d.tokens) == 0 {
+		return nil, err
+	}
+	return d.tokens, nil
+}
+
+// scriptTokens finds the scripts that have a type in the tokens of a page; it
+// never returns nil.
+func scriptTokens(s string) []script {
+	list := []script{}
+	z := html.NewTokenizer(strings.NewReader(s))
 	kind := ""
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			if len(list) == 0 {
-				return nil, err
-			}
-			return list, nil
+			return list
 		case html.StartTagToken:
 			kind = ""
-			if t := z.Token(); t.Data == "script" {
-				kind = strings.ToLower(attr(t.Attr, "type"))
+			name, more := z.TagName()
+			if string(name) != "script" {
+				continue
+			}
+			for n := 0; more && n < 20; n++ {
+				var key, val []byte
+				if key, val, more = z.TagAttr(); string(key) == "type" {
+					kind = strings.ToLower(string(val))
+				}
 			}
 		case html.TextToken:
-			if kind != "" {
+			if kind != "" && len(list) < minEntries {
 				list = append(list, script{kind: kind, text: string(z.Text())})
-				kind = ""
 			}
+			kind = ""
 		}
 	}
 }
@@ -263,8 +279,8 @@ func (d *document) readLiveBlog(b blog) (reading, []post) {
 		r.end = time.Time{} // BBC 2020: both midnight, while live
 	}
 	var posts []post
-	for _, u := range b.updates {
-		if u.kind != 'o' || len(r.Entries) == maxEntries {
+	for _, u := range newest(d, b.updates, d.firstOf("datePublished", "dateCreated", "uploadDate")) {
+		if u.kind != 'o' {
 			continue
 		}
 		if len(u.kids.list) == 1 && b.byID[u.get("@id").str()].kind == 'o' {

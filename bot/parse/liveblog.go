@@ -40,9 +40,9 @@ func (d *document) liveBlogPosts(v value) (reading, error) {
 		return r, refusal("holds no posts")
 	}
 	r.understood = true
-	for _, p := range posts.list() {
+	for _, p := range newest(d, posts.list(), d.firstOf("published_date", "firstcreated", "_created")) {
 		id := p.first("_id", "guid").str()
-		if id == "" || len(r.Entries) == maxEntries {
+		if id == "" {
 			continue
 		}
 		if !liveBlogVisible(p) {

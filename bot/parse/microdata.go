@@ -21,10 +21,7 @@ func parseMicrodata(d *document) (reading, error) {
 		return r, err
 	}
 	var clocks []clock
-	for _, n := range p.micro {
-		if len(r.Entries) == maxEntries {
-			break
-		}
+	for _, n := range newest(d, p.micro, d.nodeTime) {
 		e, c := d.microEntry(n)
 		r.Entries, clocks = append(r.Entries, e), append(clocks, c)
 	}

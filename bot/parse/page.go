@@ -53,8 +53,8 @@ func (d *document) html() (*page, error) {
 }
 
 func (d *document) parsePage() (*page, error) {
-	if tangled(d.text) {
-		return nil, refusal("leaves too many formatting elements open")
+	if why := sprawls(d.text); why != "" {
+		return nil, refusal(why)
 	}
 	root, err := html.Parse(strings.NewReader(d.text))
 	if err != nil {
@@ -114,57 +114,16 @@ func (d *document) onPage(has func(*page) bool) bool {
 	return err == nil && has(p)
 }
 
-// tangled reports whether s leaves so many formatting elements open that the
-// HTML algorithm, which opens them again in every block, would make far more
-// nodes than s has bytes.
-func tangled(s string) bool {
-	open, cost := 0, 0
-	for {
-		i := strings.IndexByte(s, '<')
-		if i < 0 || i+2 >= len(s) {
-			return false
-		}
-		s = s[i+1:]
-		closing := s[0] == '/'
-		name := s
-		if closing {
-			name = s[1:]
-		}
-		n := 0
-		for n < len(name) && n < 7 && name[n]|0x20 >= 'a' && name[n]|0x20 <= 'z' {
-			n++
-		}
-		if n == 0 {
-			continue
-		}
-		switch {
-		case !formatting(name[:n]):
-			cost += open
-		case closing:
-			open = max(open-1, 0)
-		default:
-			open++
-			cost += open
-		}
-		if cost > 1<<20 {
-			return true
-		}
-	}
-}
-
-func formatting(name string) bool {
-	switch strings.ToLower(name) {
-	case "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u":
-		return true
-	}
-	return false
-}
-
 type gatherer struct {
 	d    *document
 	p    *page
 	base string
+
+	buttons int // that load more
 }
+
+// maxButtons bounds the buttons that are asked where they lead.
+const maxButtons = 100
 
 func (g *gatherer) walk(n *html.Node) {
 	if n.Type == html.ElementNode {
@@ -208,11 +167,10 @@ func (g *gatherer) element(n *html.Node) {
 	case "time":
 		g.offset(attr(n.Attr, "datetime"))
 	case "a", "button":
-		if leadsOn(n) {
+		if g.buttons < maxButtons && p.older == "" && leadsOn(n) {
+			g.buttons++
 			p.next = true
-			if p.older == "" {
-				p.older = loads(n)
-			}
+			p.older = loads(n)
 		}
 		if p.goesOn == "" && n.Data == "a" && continues(n) {
 			p.goesOn = attr(n.Attr, "href")

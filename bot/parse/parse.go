@@ -36,13 +36,6 @@ type Document struct {
 	Live        string         // the cursor's: what the page said of being live before
 }
 
-// Limits on a document. A live page of a whole day is 1 MB.
-const (
-	maxBody    = 32 << 20
-	maxEntries = 10_000
-	maxText    = 100_000 // bytes of one entry's text
-)
-
 // An UnknownError says that a document could not be read as live updates or a
 // feed, and what was tried.
 type UnknownError struct {
@@ -289,8 +282,10 @@ type document struct {
 	local *time.Location // the zone the page itself shows, if Zone is nil
 
 	goesOn      string // the first link in an entry that says coverage goes on there
+	cut         bool   // it held more entries than are read
 	profileNext string // where the profile that fits finds older entries
 
+	tokens   []script // of a page that cannot be parsed
 	page     *page
 	pageErr  error
 	values   []value

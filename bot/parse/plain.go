@@ -33,41 +33,62 @@ func parseText(d *document) (reading, error) {
 // like a headline above a sentence stays apart.
 func blocksOfText(s string) []string {
 	var blocks []string
-	var cur []string
-	flush := func() {
-		if len(cur) == 0 {
-			return
-		}
-		if len(cur) > 1 && headsBlock(cur) {
-			blocks = append(blocks, cur[0])
-			cur = cur[1:]
-		}
-		blocks = append(blocks, strings.Join(cur, " "))
-		cur = nil
-	}
+	var b textBlock
 	for l := range strings.Lines(strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n\n").Replace(s)) {
-		l = fold(l)
-		if l == "" {
-			flush()
+		if l = fold(l); l != "" {
+			b.add(l)
 			continue
 		}
-		cur = append(cur, l)
+		blocks = b.flush(blocks)
 	}
-	flush()
+	return b.flush(blocks)
+}
+
+// A textBlock is a run of lines without a blank one.
+type textBlock struct {
+	first, second string
+	rest          strings.Builder // all but the first, joined
+	n             int
+}
+
+func (b *textBlock) add(l string) {
+	switch b.n {
+	case 0:
+		b.first = l
+	case 1:
+		b.second = l
+	default:
+		b.rest.WriteByte(' ')
+	}
+	if b.n > 0 {
+		b.rest.WriteString(l)
+	}
+	b.n++
+}
+
+// flush appends what the lines make, and begins the next block.
+func (b *textBlock) flush(blocks []string) []string {
+	switch {
+	case b.n == 0:
+	case b.n == 1:
+		blocks = append(blocks, b.first)
+	case b.headed():
+		blocks = append(blocks, b.first, b.rest.String())
+	default:
+		blocks = append(blocks, b.first+" "+b.rest.String())
+	}
+	*b = textBlock{}
 	return blocks
 }
 
-// headsBlock reports whether the first line of a block without blank lines is
-// a headline over text, not the first line of wrapped text.
-func headsBlock(lines []string) bool {
-	if _, ok := readClock(lines[0]); ok {
+// headed reports whether the first line of a block without blank lines is a
+// headline over text, not the first line of wrapped text.
+func (b *textBlock) headed() bool {
+	if _, ok := readClock(b.first); ok || strings.HasPrefix(b.first, "#") {
 		return true
 	}
-	if strings.HasPrefix(lines[0], "#") {
-		return true
-	}
-	next, _ := utf8.DecodeRuneInString(lines[1])
-	return looksLikeHeadline(lines[0]) && len(lines[0]) < 60 && len(lines[1]) > len(lines[0])+15 && !unicode.IsLower(next) && endsSentence(strings.Join(lines, " "))
+	next, _ := utf8.DecodeRuneInString(b.second)
+	return looksLikeHeadline(b.first) && len(b.first) < 60 && len(b.second) > len(b.first)+15 && !unicode.IsLower(next) && endsSentence(b.rest.String())
 }
 
 // maxHeadline is the length in runes from which a line is text.
@@ -114,61 +135,88 @@ func isCaption(s string) bool { return len(s) < 400 && captionCredit.MatchString
 // stood above a video. It is kept, and names the author.
 var reports = regexp.MustCompile(`^(.{3,100}?) (?:reports|berichtet|writes|has the story|has more)\b[^:.!?]{0,60}:$`)
 
-// textEntries groups paragraphs under their headlines. Headlines above the
-// first that has text of its own name the page.
+// A textReader groups paragraphs under their headlines.
+type textReader struct {
+	entries []news.Entry
+	clocks  []clock
+	day     dayState
+	pars    []string // the text of the last entry
+	size    int      // of pars, in bytes
+}
+
+// textEntries reads paragraphs as entries. Headlines above the first that has
+// text of its own name the page.
 func (d *document) textEntries(blocks []string) (entries []news.Entry, title string) {
-	var clocks []clock
-	day := dayState{}
+	var t textReader
 	for i, b := range blocks {
-		if loadsMore(b) && len(entries) > 0 || len(entries) == maxEntries {
+		if loadsMore(b) && len(t.entries) > 0 || len(t.entries) == d.most() {
 			break
 		}
 		b = strings.TrimSpace(strings.TrimLeft(b, "#"))
-		if day.heading(b, d) {
+		if t.day.heading(b, d) {
 			continue
 		}
 		c, timed := readClock(b)
 		headline := looksLikeHeadline(b)
 		switch {
 		case timed:
-			e := news.Entry{}
-			if rest := b[c.len:]; looksLikeHeadline(rest) {
-				e.Headline = rest
-			} else {
-				e.Body = rest
-			}
-			entries, clocks = append(entries, e), append(clocks, c)
-			day.mark(len(entries) - 1)
-		case headline && fillsHeadline(entries):
-			entries[len(entries)-1].Headline = b
+			t.timed(b[c.len:], c)
+		case headline && t.lacksHeadline():
+			t.entries[len(t.entries)-1].Headline = b
 		case headline && i+1 < len(blocks) && !looksLikeHeadline(blocks[i+1]) && !loadsMore(blocks[i+1]):
-			entries, clocks = append(entries, news.Entry{Headline: b}), append(clocks, clock{})
-			day.mark(len(entries) - 1)
-		case len(entries) == 0:
+			t.begin(news.Entry{Headline: b}, clock{})
+		case len(t.entries) == 0:
 			if title == "" && headline {
 				title = b
 			}
 		case isCaption(b):
 		default:
-			addParagraph(&entries[len(entries)-1], b)
+			t.paragraph(b)
 		}
 	}
-	day.date(d, entries, clocks)
-	return entries, title
+	t.end()
+	t.day.date(d, t.entries, t.clocks)
+	return t.entries, title
 }
 
-// fillsHeadline reports whether the last entry is a bare time so far.
-func fillsHeadline(entries []news.Entry) bool {
-	n := len(entries)
-	return n > 0 && entries[n-1].Headline == "" && entries[n-1].Body == ""
+// timed begins an entry with the words that follow a time of day.
+func (t *textReader) timed(rest string, c clock) {
+	if looksLikeHeadline(rest) {
+		t.begin(news.Entry{Headline: rest}, c)
+		return
+	}
+	t.begin(news.Entry{}, c)
+	if rest != "" {
+		t.pars, t.size = append(t.pars, rest), len(rest)
+	}
 }
 
-func addParagraph(e *news.Entry, s string) {
+func (t *textReader) begin(e news.Entry, c clock) {
+	t.end()
+	t.entries, t.clocks = append(t.entries, e), append(t.clocks, c)
+	t.day.mark(len(t.entries) - 1)
+}
+
+// end gives the last entry its text.
+func (t *textReader) end() {
+	if n := len(t.entries); n > 0 {
+		t.entries[n-1].Body = strings.Join(t.pars, "\n\n")
+	}
+	t.pars, t.size = t.pars[:0], 0
+}
+
+// lacksHeadline reports whether the last entry is a bare time so far.
+func (t *textReader) lacksHeadline() bool {
+	n := len(t.entries)
+	return n > 0 && t.entries[n-1].Headline == "" && len(t.pars) == 0
+}
+
+func (t *textReader) paragraph(s string) {
+	e := &t.entries[len(t.entries)-1]
 	if m := reports.FindStringSubmatch(s); m != nil && e.Author == "" {
 		e.Author = m[1]
 	}
-	if e.Body != "" {
-		e.Body += "\n\n"
+	if t.size <= maxText { // what is longer is clipped
+		t.pars, t.size = append(t.pars, s), t.size+len(s)
 	}
-	e.Body += s
 }

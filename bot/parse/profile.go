@@ -281,10 +281,7 @@ func (d *document) applyProfile(p *page, c *compiled) []news.Entry {
 	}
 	var entries []news.Entry
 	var clocks []clock
-	for _, n := range cascadia.QueryAll(p.body, c.entry) {
-		if len(entries) == maxEntries {
-			break
-		}
+	for _, n := range newest(d, cascadia.QueryAll(p.body, c.entry), d.nodeTime) {
 		if c.pinned != nil && c.pinned.Match(n) || inside(n, c.entry) {
 			continue
 		}

@@ -143,6 +143,10 @@ func (p *prose) node(n *html.Node) {
 
 // markup reads a fragment of HTML.
 func (p *prose) markup(s string) {
+	if strings.IndexByte(s, '<') < 0 && strings.IndexByte(s, '&') < 0 {
+		p.words(s) // no tokenizer with its buffer for a word
+		return
+	}
 	z := html.NewTokenizer(strings.NewReader(s))
 	z.SetMaxBuf(1 << 20)
 	var attrs []html.Attribute

@@ -53,7 +53,7 @@ func (d *document) sitemap() ([]sitemapURL, error) {
 	dec.Strict = false
 	dec.Entity = xml.HTMLEntity
 	var urls []sitemapURL
-	for len(urls) < maxEntries {
+	for len(urls) < d.most() {
 		tok, err := dec.Token()
 		if errors.Is(err, io.EOF) {
 			break

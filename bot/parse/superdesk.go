@@ -22,6 +22,8 @@ func sniffSuperdesk(d *document) bool {
 
 type superdeskPost struct {
 	Href, ID, Content, AuthorName, CreatedOn, PublishedOn, UpdatedOn, DeletedOn, IsPublished string
+
+	pieces int
 }
 
 func parseSuperdesk(d *document) (reading, error) {
@@ -99,7 +101,7 @@ func (s *superdesk) close(name string) {
 	if name == s.within {
 		s.within = ""
 	}
-	if name == "Post" && len(s.r.Entries) < maxEntries {
+	if name == "Post" && len(s.r.Entries) < s.d.most() {
 		s.d.superdeskEntry(&s.r, s.post)
 		s.post = superdeskPost{}
 	}
@@ -115,25 +117,33 @@ func superdeskNested(name string) bool {
 }
 
 func (p *superdeskPost) set(name, text string) {
+	var field *string
 	switch name {
 	case "Id":
-		p.ID += text
+		field = &p.ID
 	case "Content":
-		p.Content += text
+		field = &p.Content
 	case "AuthorName":
-		p.AuthorName += text
+		field = &p.AuthorName
 	case "CreatedOn":
-		p.CreatedOn += text
+		field = &p.CreatedOn
 	case "PublishedOn":
-		p.PublishedOn += text
+		field = &p.PublishedOn
 	case "UpdatedOn":
-		p.UpdatedOn += text
+		field = &p.UpdatedOn
 	case "DeletedOn":
-		p.DeletedOn += text
+		field = &p.DeletedOn
 	case "IsPublished":
-		p.IsPublished += text
+		field = &p.IsPublished
+	}
+	// The text of an element comes in pieces, in hostile ones in very many.
+	if p.pieces++; field != nil && p.pieces <= maxPieces {
+		*field += text
 	}
 }
+
+// maxPieces bounds the pieces of text in one post. Posts seen have up to 40.
+const maxPieces = 1000
 
 func (d *document) superdeskEntry(r *reading, p superdeskPost) {
 	id := strings.TrimSpace(p.ID)

@@ -254,10 +254,13 @@ func hasClass(class, name string) bool {
 	}
 }
 
+// maxNames bounds who may have written one entry.
+const maxNames = 50
+
 // names joins bylines, without "By" and without saying anybody twice.
 func names(list ...string) string {
 	var out []string
-	for _, s := range list {
+	for _, s := range list[:min(len(list), maxNames)] {
 		s = strings.Trim(oneLine(s), " ,;|·•")
 		for _, by := range []string{"Posted by ", "Written by ", "By ", "by ", "BY ", "Por ", "Par "} {
 			s = strings.TrimPrefix(s, by)

@@ -135,9 +135,9 @@ func (d *document) readVendor(v *vendor) (reading, error) {
 	if v.more != "" {
 		r.Window = at(doc, v.more).truth()
 	}
-	for _, o := range v.entries(doc) {
+	for _, o := range newest(d, v.entries(doc), func(o value) time.Time { return d.vendorTime(one(o, v.created), v) }) {
 		id := one(o, v.id).str()
-		if id == "" || len(r.Entries) == maxEntries {
+		if id == "" {
 			continue
 		}
 		if one(o, v.deleted).truth() {

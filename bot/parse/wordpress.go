@@ -47,9 +47,9 @@ func parseWordPress(d *document) (reading, error) {
 	r := reading{understood: true}
 	at := make(map[string]int)
 	var gone []string
-	for _, e := range wordPressEntries(v) {
+	for _, e := range newest(d, wordPressEntries(v), d.firstOf("entry_time", "timestamp")) {
 		id := e.get("id").str()
-		if id == "" || len(r.Entries) == maxEntries {
+		if id == "" {
 			continue
 		}
 		if e.get("type").str() == "delete" {
