@@ -28,6 +28,7 @@ const (
 	indent = "  "
 	bar    = "  │ " // of words that stand
 	gap    = "  ┊ " // of words that no longer do
+	bay    = "    " // before all lines of a card in a thread
 
 	clock = "15:04:05"
 )
@@ -115,7 +116,12 @@ func (p *painter) hanging(first, prefix, style, text string) {
 }
 
 func (p *painter) card(c chat.Card) {
-	p.kicker(c)
+	switch c.Form {
+	case chat.HeadForm, chat.RollupForm, chat.ClosingForm, chat.NoteForm, chat.NoticeForm:
+		p.form(c)
+		return
+	}
+	p.kick(c.State.String(), stateStyles[c.State], c)
 	p.wrapped(indent, headStyle(c), oneLine(c.Headline, maxLine))
 	quotes, text := bar, indent
 	if c.State == chat.Withdrawn {
@@ -151,9 +157,9 @@ var stateStyles = map[chat.State]string{
 	chat.Live: green, chat.Updated: yellow, chat.Corrected: yellow, chat.Withdrawn: red,
 }
 
-// kicker writes "LIVE · Storm at the harbour · key event".
-func (p *painter) kicker(c chat.Card) {
-	s := p.styled(stateStyles[c.State], c.State.String())
+// kick writes "LIVE · Storm at the harbour · key event · 14:02:42".
+func (p *painter) kick(word, style string, c chat.Card) {
+	s := p.styled(style, word)
 	if src := oneLine(c.Source, maxName); src != "" {
 		s += p.styled(dim, " · "+src)
 	}
@@ -243,8 +249,11 @@ func (p *painter) reply(r chat.Reply) {
 		p.item(c)
 	}
 	p.wrapped("", dim, oneLine(r.Note, maxLine))
-	for i, b := range r.Buttons {
-		p.line(dim, fmt.Sprintf("[%d] %s", i+1, oneLine(b.Label, maxName)))
+	for i, c := range choices(r) {
+		if c.under != "" {
+			p.line(dim, oneLine(c.under, maxName))
+		}
+		p.line(dim, fmt.Sprintf("[%d] %s", i+1, oneLine(c.label, maxName)))
 	}
 	p.blank()
 }

@@ -3,13 +3,16 @@
 // adapter: everything [chat.Adapter] asks for, on the simplest of platforms.
 //
 // The files are those every adapter has: console.go is the adapter and its
-// errors, card.go turns a card into what the platform shows, text.go escapes
-// and cuts, serve.go hears commands. A new adapter writes these four for its
-// platform and a test that hands it to [adaptertest.Run].
+// errors, card.go and forms.go turn a card into what the platform shows,
+// text.go escapes and cuts, serve.go hears commands. A new adapter writes these
+// for its platform and a test that hands it to [adaptertest.Run].
 //
 // A terminal cannot edit what it has printed: Edit prints the card again,
-// under a line that says which card it changes. It cannot be read back either,
-// so a card that was being printed when the program died is printed again.
+// under a line that says which card it changes, and Delete a line that says
+// which card does not stand any more. It has one column and no threads: a card
+// of a thread stands further to the right, under a line with the page's name.
+// It cannot be read back either, so a card that was being printed when the
+// program died is printed again.
 //
 // Everything that came from a source or a user loses its control, escape and
 // bidirectional characters before it is printed.
@@ -57,8 +60,26 @@ type Adapter struct {
 
 	mu      sync.Mutex // guards what follows
 	sent    int
-	buttons []chat.Button // of the newest answer, pressed by their number
+	choices []choice     // of the newest answer, chosen by their number
+	under   []cardButton // of the newest cards, pressed by theirs
+	numbers int          // of buttons under cards so far
 }
+
+// A cardButton stands under a card.
+type cardButton struct {
+	number  int
+	action  string
+	card    chat.MessageID
+	channel chat.Channel
+}
+
+// Buttons under cards have numbers of their own, beginning with firstNumber,
+// so that a card that comes in between changes no answer's; the newest
+// maxButtons can be pressed.
+const (
+	firstNumber = 100
+	maxButtons  = 200
+)
 
 var _ chat.Adapter = (*Adapter)(nil)
 
@@ -79,11 +100,24 @@ func (a *Adapter) Name() string { return a.opts.Name }
 
 // Send prints the card. Tried makes no difference: what was printed cannot be
 // found again.
-func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error) {
-	if err := a.print(ctx, p.Channel, "", p.Card); err != nil {
+func (a *Adapter) Send(ctx context.Context, post chat.Post) (chat.MessageID, error) {
+	id, buttons := a.newID(post.Card), a.number(len(post.Buttons))
+	p := a.painter(post.Channel)
+	p.where(post)
+	if post.Thread == "" {
+		p.card(post.Card)
+	} else {
+		p.WriteString(inset(a.narrow(post.Card)))
+	}
+	for i, b := range post.Buttons {
+		p.line(dim, fmt.Sprintf("[%d] %s", buttons+i, oneLine(b.Label, maxName)))
+	}
+	p.blank()
+	if err := a.write(ctx, p.String()); err != nil {
 		return "", err
 	}
-	return a.newID(p.Card), nil
+	a.offer(post, id, buttons)
+	return id, nil
 }
 
 // Edit prints the card again, saying which card it changes.
@@ -96,8 +130,27 @@ func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, id chat.MessageID, 
 	if verb == "" {
 		verb = "changes"
 	}
-	return a.print(ctx, ch, verb+" the card of "+of.In(zone(a.opts)).Format(clock), card)
+	p := a.painter(ch)
+	p.line(dim, "↻ "+verb+" the card of "+of.In(zone(a.opts)).Format(clock))
+	p.card(card)
+	p.blank()
+	return a.write(ctx, p.String())
 }
+
+// Delete prints that the card does not stand any more; what was printed stays.
+func (a *Adapter) Delete(ctx context.Context, ch chat.Channel, id chat.MessageID) error {
+	of, ok := shownTime(id)
+	if !ok {
+		return nil // such a message never was
+	}
+	p := a.painter(ch)
+	p.line(dim, "✗ deletes the card of "+of.In(zone(a.opts)).Format(clock))
+	p.blank()
+	return a.write(ctx, p.String())
+}
+
+// Pace returns 0: a terminal takes what it is given.
+func (a *Adapter) Pace(chat.Channel) time.Duration { return 0 }
 
 // Check reports no fault: a terminal is there or the program is not.
 func (a *Adapter) Check(context.Context, chat.Channel) error { return nil }
@@ -134,18 +187,41 @@ func shownTime(id chat.MessageID) (time.Time, bool) {
 	return time.Unix(int64(sec), 0), err == nil
 }
 
-// print writes one card in one piece.
-func (a *Adapter) print(ctx context.Context, ch chat.Channel, note string, card chat.Card) error {
+// painter returns one that has written which channel it is for, if that is to
+// be said.
+func (a *Adapter) painter(ch chat.Channel) *painter {
 	p := newPainter(a.opts)
 	if a.opts.Label {
 		p.line(dim, "→ "+oneLine(ch.String(), maxLine))
 	}
-	if note != "" {
-		p.line(dim, "↻ "+note)
+	return p
+}
+
+// narrow paints a card that is moved to the right.
+func (a *Adapter) narrow(c chat.Card) string {
+	p := newPainter(a.opts)
+	p.width = max(p.width-len(bay), minWidth)
+	p.card(c)
+	return p.String()
+}
+
+// number sets n numbers of buttons aside and returns the first.
+func (a *Adapter) number(n int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first := firstNumber + a.numbers
+	a.numbers += n
+	return first
+}
+
+// offer lets the buttons of a printed card be pressed.
+func (a *Adapter) offer(post chat.Post, id chat.MessageID, first int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, b := range post.Buttons {
+		a.under = append(a.under, cardButton{first + i, b.Action, id, post.Channel})
 	}
-	p.card(card)
-	p.blank()
-	return a.write(ctx, p.String())
+	a.under = a.under[max(len(a.under)-maxButtons, 0):]
 }
 
 // write writes s in one piece, in its turn. A terminal that takes nothing, as

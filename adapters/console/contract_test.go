@@ -77,7 +77,8 @@ func TestContract(t *testing.T) {
 			Invoke: func(ctx context.Context, name, text string) (adaptertest.Answer, error) {
 				return u.ask(ctx, strings.TrimSpace("/"+name+" "+text))
 			},
-			Press: u.press,
+			Press:      u.press,
+			PressUnder: u.pressUnder,
 		}
 	})
 }
@@ -89,7 +90,7 @@ type typist struct {
 	last     adaptertest.Answer
 }
 
-var choice = regexp.MustCompile(`^\[\d\] (.*)\n`)
+var offered = regexp.MustCompile(`^\[\d\] (.*)\n`)
 
 func (u *typist) ask(ctx context.Context, line string) (adaptertest.Answer, error) {
 	answer := make(chan string, 1)
@@ -108,7 +109,7 @@ func (u *typist) ask(ctx context.Context, line string) (adaptertest.Answer, erro
 	case s := <-answer:
 		u.last = adaptertest.Answer{Text: unbarred(s), Links: links(s), Private: true}
 		for l := range strings.Lines(s) {
-			if m := choice.FindStringSubmatch(l); m != nil {
+			if m := offered.FindStringSubmatch(l); m != nil {
 				u.last.Buttons = append(u.last.Buttons, m[1])
 			}
 		}
@@ -116,6 +117,21 @@ func (u *typist) ask(ctx context.Context, line string) (adaptertest.Answer, erro
 	case <-ctx.Done():
 		return adaptertest.Answer{}, ctx.Err()
 	}
+}
+
+var numbered = regexp.MustCompile(`(?m)^\[(\d{3,})\] (.*)$`)
+
+// pressUnder types the number that stands under the newest card with that
+// label.
+func (u *typist) pressUnder(ctx context.Context, _ chat.MessageID, label string) error {
+	ms := u.screen.messages()
+	for _, m := range numbered.FindAllStringSubmatch(ms[len(ms)-1].Text, -1) {
+		if m[2] == label {
+			_, err := u.ask(ctx, m[1])
+			return err
+		}
+	}
+	return errors.New("no such button")
 }
 
 func (u *typist) press(ctx context.Context, label string) (adaptertest.Answer, error) {

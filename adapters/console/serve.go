@@ -16,7 +16,7 @@ const maxInput = 4096
 const terminal = "terminal"
 
 // Serve answers the lines typed into In until ctx is done. A line is a command
-// ("/latest harbour 3") or the number of a button of the newest answer. The end
+// ("/latest harbour 3") or a number that the newest answer or a card offers. The end
 // of In ends nothing: cards are printed still.
 //
 // A read from a terminal cannot be interrupted. Serve returns all the same: one
@@ -68,7 +68,8 @@ func (a *Adapter) answer(ctx context.Context, cmds []chat.CommandSpec, h chat.Ha
 	cmd, ok := a.parse(cmds, line)
 	r := chat.Reply{Text: a.hint(cmds)}
 	if ok {
-		r = a.ask(ctx, h, cmd)
+		spec, _ := find(cmds, cmd.Name)
+		r = a.ask(ctx, h, cmd, spec.Slow)
 	}
 	if isZero(r) {
 		return
@@ -76,7 +77,7 @@ func (a *Adapter) answer(ctx context.Context, cmds []chat.CommandSpec, h chat.Ha
 	p := newPainter(a.opts)
 	p.reply(r)
 	a.mu.Lock()
-	a.buttons = r.Buttons
+	a.choices = choices(r)
 	a.mu.Unlock()
 	if err := a.write(ctx, p.String()); err != nil && ctx.Err() == nil {
 		a.log.Warn("answer not printed", "adapter", a.opts.Name, "error", err)
@@ -84,14 +85,42 @@ func (a *Adapter) answer(ctx context.Context, cmds []chat.CommandSpec, h chat.Ha
 }
 
 func isZero(r chat.Reply) bool {
-	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0
+	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0 && len(r.Menus) == 0
 }
 
-// parse reads a line as a command or a button's number.
+// A choice is something under an answer that can be chosen by its number: a
+// button, or a line of a menu.
+type choice struct {
+	under  string // label of the menu, with its first line
+	label  string
+	action string
+	picked string
+}
+
+// choices returns what an answer offers, in order.
+func choices(r chat.Reply) (list []choice) {
+	for _, b := range r.Buttons {
+		list = append(list, choice{label: b.Label, action: b.Action})
+	}
+	for _, m := range r.Menus {
+		for i, c := range m.Choices {
+			one := choice{label: c.Label, action: m.Action, picked: c.Value}
+			if i == 0 {
+				one.under = m.Label
+			}
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// parse reads a line as a command or a number that was offered. Who sits at the
+// terminal may administer.
 func (a *Adapter) parse(cmds []chat.CommandSpec, line string) (chat.Command, bool) {
-	cmd := chat.Command{Adapter: a.opts.Name, Channel: chat.Channel{Adapter: a.opts.Name, ID: terminal}, User: terminal}
-	if b, ok := a.button(line); ok {
-		cmd.Kind, cmd.Action = chat.Press, b.Action
+	here := chat.Channel{Adapter: a.opts.Name, ID: terminal}
+	cmd := chat.Command{Adapter: a.opts.Name, Channel: here, Private: here, User: terminal, Admin: true}
+	if a.chosen(line, &cmd) {
+		cmd.Kind = chat.Press
 		return cmd, true
 	}
 	rest, ok := strings.CutPrefix(line, "/")
@@ -100,23 +129,40 @@ func (a *Adapter) parse(cmds []chat.CommandSpec, line string) (chat.Command, boo
 	}
 	cmd.Name, cmd.Text, _ = strings.Cut(rest, " ")
 	cmd.Name, cmd.Text = strings.ToLower(cmd.Name), strings.TrimSpace(cmd.Text)
-	for _, c := range cmds {
-		if c.Name == cmd.Name {
-			return cmd, true
-		}
-	}
-	return cmd, false
+	_, known := find(cmds, cmd.Name)
+	return cmd, known
 }
 
-// button returns the button that was offered under the number in s.
-func (a *Adapter) button(s string) (chat.Button, bool) {
+func find(cmds []chat.CommandSpec, name string) (chat.CommandSpec, bool) {
+	for _, c := range cmds {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return chat.CommandSpec{}, false
+}
+
+// chosen fills in what was offered under the number in s, under the newest
+// answer or under a card.
+func (a *Adapter) chosen(s string, cmd *chat.Command) bool {
 	n, err := strconv.Atoi(s)
+	if err != nil {
+		return false
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err != nil || n < 1 || n > len(a.buttons) {
-		return chat.Button{}, false
+	if n >= 1 && n <= len(a.choices) {
+		c := a.choices[n-1]
+		cmd.Action, cmd.Picked = c.action, c.picked
+		return true
 	}
-	return a.buttons[n-1], true
+	for _, b := range a.under {
+		if b.number == n {
+			cmd.Action, cmd.Target, cmd.Channel = b.action, b.card, b.channel
+			return true
+		}
+	}
+	return false
 }
 
 // hint says what can be typed.
@@ -128,7 +174,7 @@ func (a *Adapter) hint(cmds []chat.CommandSpec) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := "Type " + strings.Join(names, ", ")
-	if len(a.buttons) > 0 {
+	if len(a.choices)+len(a.under) > 0 {
 		s += " or a number in brackets"
 	}
 	return s + ". Ctrl-C ends the program."
@@ -136,7 +182,7 @@ func (a *Adapter) hint(cmds []chat.CommandSpec) string {
 
 // ask passes a command on. What goes wrong is told to the user without
 // details.
-func (a *Adapter) ask(ctx context.Context, h chat.Handler, cmd chat.Command) (r chat.Reply) {
+func (a *Adapter) ask(ctx context.Context, h chat.Handler, cmd chat.Command, slow bool) (r chat.Reply) {
 	sorry := chat.Reply{Text: "Something went wrong here. Please try again; the log says more."}
 	defer func() {
 		if p := recover(); p != nil {
@@ -144,7 +190,11 @@ func (a *Adapter) ask(ctx context.Context, h chat.Handler, cmd chat.Command) (r 
 			r = sorry
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, chat.AnswerTime)
+	limit := chat.AnswerTime
+	if slow {
+		limit = chat.SlowTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	r, err := h(ctx, cmd)
 	if err != nil {
