@@ -135,7 +135,7 @@ func (a *Adapter) overwrite(ctx context.Context, cmds []chat.CommandSpec) error 
 	if sameCommands(have, want) {
 		return nil
 	}
-	err = a.call(ctx, request{what: "register the commands", method: "PUT", path: path, route: route{name: "PUT commands"}, in: want})
+	err = a.call(ctx, request{what: "register the commands", method: "PUT", path: path, route: route{name: "PUT commands"}, in: registrations(want)})
 	if err == nil {
 		a.log.Info("commands registered", "count", len(want))
 	}

@@ -140,17 +140,38 @@ func locale(tag string) (discordgo.Locale, bool) {
 // script has one (https://discord.com/developers/docs/interactions/application-commands#application-command-object-application-command-naming).
 var commandName = regexp.MustCompile(`^[-_'\p{L}\p{N}\p{Devanagari}\p{Thai}]{1,32}$`)
 
-// localised returns names and descriptions by Discord's languages. The exact
-// tag goes before one without a region.
+// exactLast puts the tags that are Discord's own behind the others, so that
+// they have the last word.
+func exactLast(tags []string) []string {
+	exact := func(tag string) int {
+		if l, ok := locale(tag); ok && string(l) == tag {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(tags, func(a, b string) int { return exact(a) - exact(b) })
+	return tags
+}
+
+// A registration is a command as it is written. Discord's schema wants the
+// permissions as a number, where discordgo writes a string.
+type registration struct {
+	*discordgo.ApplicationCommand
+	DefaultMemberPermissions *int64 `json:"default_member_permissions,omitempty"`
+}
+
+func registrations(cmds []*discordgo.ApplicationCommand) []registration {
+	list := []registration{}
+	for _, c := range cmds {
+		list = append(list, registration{c, c.DefaultMemberPermissions})
+	}
+	return list
+}
+
+// localised returns names and descriptions by Discord's languages.
 func localised(in map[string]chat.Localised) (names, texts map[discordgo.Locale]string) {
 	names, texts = map[discordgo.Locale]string{}, map[discordgo.Locale]string{}
-	tags := slices.SortedFunc(maps.Keys(in), func(a, b string) int {
-		if len(a) != len(b) {
-			return len(a) - len(b)
-		}
-		return strings.Compare(a, b)
-	})
-	for _, tag := range tags {
+	for _, tag := range exactLast(slices.Sorted(maps.Keys(in))) {
 		l, ok := locale(tag)
 		if !ok {
 			continue

@@ -99,8 +99,10 @@ type Component struct {
 
 // An Option is a line of a menu.
 type Option struct {
-	Label string `json:"label"`
-	Value string `json:"value"`
+	Label       string `json:"label"`
+	Value       string `json:"value"`
+	Description string `json:"description,omitempty"`
+	Default     bool   `json:"default,omitempty"`
 }
 
 // A Request is one that the program made.

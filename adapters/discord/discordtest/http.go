@@ -224,7 +224,9 @@ func (s *Server) applications(seg []string, req Request) answer {
 		}
 		for _, c := range list { // Discord gives every command an id and its own fields
 			c["id"], c["application_id"], c["version"] = s.newID(), AppID, s.newID()
-			if _, ok := c["default_member_permissions"]; !ok {
+			if n, ok := c["default_member_permissions"].(float64); ok {
+				c["default_member_permissions"] = strconv.FormatInt(int64(n), 10) // told as text
+			} else {
 				c["default_member_permissions"] = nil
 			}
 			c["nsfw"] = false
