@@ -2,6 +2,7 @@ package discord
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -14,34 +15,95 @@ import (
 
 	"github.com/pullquote/pullquote/adapters/adaptertest"
 	"github.com/pullquote/pullquote/adapters/discord/discordtest"
+	"github.com/pullquote/pullquote/bot/chat"
 )
 
 func TestContract(t *testing.T) {
 	adaptertest.Run(t, func(t *testing.T) *adaptertest.Platform {
 		srv, a := start(t)
+		srv.AddForum(forumID, false, discordtest.Tag{ID: "1700000000000000001", Name: "Storms"})
 		u := &user{srv: srv}
 		return &adaptertest.Platform{
 			Adapter: a, Channel: channelA,
-			Messages: func() []adaptertest.Message {
-				var out []adaptertest.Message
-				for _, m := range srv.Messages(channelID) {
-					if !m.Webhook {
-						p := read(m.Embeds)
-						out = append(out, adaptertest.Message{ID: idOf(m), Text: p.text.String(),
-							Mentions: p.mentions, Links: p.links})
-					}
-				}
-				return out
-			},
+			Messages:   func() []adaptertest.Message { return seen(srv.Messages(channelID), "") },
 			Requests:   func() int { return len(srv.Requests()) },
 			Fail:       func(f adaptertest.Fault) <-chan struct{} { return misbehave(srv, f) },
 			Secrets:    []string{srv.Token()},
 			Missing:    "1999999999999999999",
 			Recognises: true,
-			Invoke:     u.invoke,
-			Press:      u.press,
+			Thread: func(page chat.MessageID) []adaptertest.Message {
+				id := opened(page)
+				ms := srv.Messages(id)
+				if len(ms) > 0 && ms[0].ID == id { // a forum post's own
+					ms = ms[1:]
+				}
+				return seen(ms, id)
+			},
+			RemoveThread: func(page chat.MessageID) { srv.RemoveChannel(opened(page)) },
+			Forum:        chat.Channel{Adapter: "discord", ID: forumID},
+			ForumPosts: func() (out []adaptertest.Message) {
+				for _, post := range srv.Threads(forumID) {
+					m := seen(srv.Messages(post.ID)[:1], post.ID)[0]
+					m.Text = post.Name + "\n" + m.Text
+					out = append(out, m)
+				}
+				return out
+			},
+			Member: chat.Mention{ID: userID},
+			PressUnder: func(ctx context.Context, card chat.MessageID, label string) error {
+				if err := srv.Wait(patience, func() bool { return srv.Connected() || ctx.Err() != nil }); err != nil {
+					return err
+				}
+				r, _ := parseRef(card)
+				for _, m := range srv.Messages(channelID) {
+					if m.ID == r.id {
+						_, err := srv.Press(m.ID, action(m.Components, label), userID, channelID)
+						return err
+					}
+				}
+				return errors.New("no such message")
+			},
+			Invoke: u.invoke,
+			Press:  u.press,
 		}
 	})
+}
+
+// opened returns the thread of a page.
+func opened(page chat.MessageID) string {
+	r, _ := parseRef(page)
+	return r.opened()
+}
+
+// seen returns what people see of messages in a thread, "" for the channel,
+// with the ids that Send returned.
+func seen(ms []discordtest.Message, thread string) []adaptertest.Message {
+	var out []adaptertest.Message
+	for _, m := range ms {
+		if m.Webhook {
+			continue
+		}
+		s, _ := signOf(m.Embeds)
+		id := ref{id: m.ID, thread: thread, key: s.key}.message()
+		if s.thread != "" {
+			id = ref{id: s.id, thread: s.thread, copy: m.ID, key: s.key}.message()
+		}
+		p := read(m.Embeds)
+		out = append(out, adaptertest.Message{ID: id, Text: m.Content + "\n" + p.text.String(), Mentions: append(p.mentions, m.Told...), Links: p.links})
+	}
+	return out
+}
+
+// action returns what the button with a label hands back.
+func action(rows []discordtest.Component, label string) string {
+	for _, row := range rows {
+		for _, b := range row.Components {
+			if b.Label == label {
+				return b.CustomID
+			}
+		}
+	}
+	return ""
 }
 
 // misbehave makes the next request meet a fault of the contract.
@@ -96,15 +158,7 @@ func (u *user) invoke(ctx context.Context, name, text string) (adaptertest.Answe
 }
 
 func (u *user) press(_ context.Context, label string) (adaptertest.Answer, error) {
-	action := ""
-	for _, row := range u.last.Components {
-		for _, b := range row.Components {
-			if b.Label == label {
-				action = b.CustomID
-			}
-		}
-	}
-	r, err := u.srv.Press(u.last.Message, action, userID, channelID)
+	r, err := u.srv.Press(u.last.Message, action(u.last.Components, label), userID, channelID)
 	u.last = r
 	return answerOf(r), err
 }

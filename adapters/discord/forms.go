@@ -2,6 +2,7 @@ package discord
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,13 @@ func plural(n int) string {
 	return fmt.Sprintf("%d updates", n)
 }
 
+// What a card shows at most; more would be cut anyhow.
+const (
+	maxItems = 60
+	maxEdits = 8
+	maxInput = 2000 // bytes of an item's headline and speaker that are looked at
+)
+
 // items adds a line for each. Together they leave room for the rest of the
 // page; what they cannot say is in the entries.
 func (p *page) items(list []chat.Item) {
@@ -106,6 +114,8 @@ func (p *page) items(list []chat.Item) {
 	for _, pt := range p.parts {
 		room -= size(pt.tail) + min(size(pt.text), maxDescription/4) + 2
 	}
+	more := len(list) - maxItems
+	list = tidy(list[:min(len(list), maxItems)])
 	style := "t"
 	if manyDays(list) {
 		style = "f"
@@ -125,6 +135,26 @@ func (p *page) items(list []chat.Item) {
 	for _, l := range lines {
 		p.line(l)
 	}
+	if more > 0 {
+		p.line(fmt.Sprintf("-# "+ellipsis+" and %d more", more))
+	}
+}
+
+// tidy returns items whose texts are clean, on one line and not endless.
+func tidy(list []chat.Item) []chat.Item {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Headline, out[i].Speaker = inline(short(out[i].Headline)), inline(short(out[i].Speaker))
+	}
+	return out
+}
+
+// short returns the beginning of a long text, with a mark.
+func short(s string) string {
+	if len(s) <= maxInput {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxInput], "") + ellipsis
 }
 
 // manyDays reports whether items are so far apart that the time of day does
@@ -145,16 +175,17 @@ func manyDays(list []chat.Item) bool {
 	return last.Sub(first) >= 20*time.Hour
 }
 
+// itemLine shows a tidy item.
 func itemLine(it chat.Item, style string, headline, link int) string {
-	head := escape(inline(it.Headline), headline)
+	head := escape(it.Headline, headline)
 	if it.State == chat.Withdrawn {
-		head = write(inline(it.Headline), headline, "~~", "~~", true)
+		head = write(it.Headline, headline, "~~", "~~", true)
 	}
 	if head == "" {
 		head = "*untitled*"
 	}
 	line := strings.TrimSpace(moment(it.Time, style) + " " + head)
-	if who := escape(inline(it.Speaker), maxSpeaker/2); who != "" {
+	if who := escape(it.Speaker, maxSpeaker/2); who != "" {
 		line += " — **" + who + "**"
 	}
 	if it.State != chat.Live {
@@ -172,7 +203,11 @@ func itemLine(it chat.Item, style string, headline, link int) string {
 func noteEmbed(c chat.Card) *discordgo.MessageEmbed {
 	var p page
 	p.line(notice(c))
-	for _, e := range c.Edits {
+	for i, e := range c.Edits {
+		if i == maxEdits {
+			p.line(fmt.Sprintf("-# "+ellipsis+" and %d more changes", len(c.Edits)-i))
+			break
+		}
 		p.change(e)
 	}
 	if len(c.Was) > 0 {
