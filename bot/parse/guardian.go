@@ -29,8 +29,6 @@ func (d *document) guardianPage(v value) (reading, error) {
 		d.base = parseBase(r.URL)
 	}
 	blocks := v.get("blocks").list()
-	// pinnedPost is not read: it is not among the blocks of its page but older,
-	// and comes with the page it belongs to.
 	if len(blocks) == 0 {
 		v.walk(func(o value) bool {
 			if o.kind == 'o' && o.has("elements") && (o.has("blockFirstPublished") || o.has("blockCreatedOn")) {
@@ -44,6 +42,7 @@ func (d *document) guardianPage(v value) (reading, error) {
 			r.Entries = append(r.Entries, e)
 		}
 	}
+	d.guardianPinned(&r, v.get("pinnedPost"))
 	if len(r.Entries) == 0 {
 		return r, refusal("holds no blocks")
 	}
@@ -51,6 +50,22 @@ func (d *document) guardianPage(v value) (reading, error) {
 	pages := v.get("pagination")
 	r.Window = pages.get("totalPages").int() > 1 || pages.has("older") || pages.has("newer")
 	return r, nil
+}
+
+// guardianPinned reads the post that is pinned on top. It is older than the
+// blocks of its page, mostly, and may have changed since: what lies between it
+// and them is not on the page.
+func (d *document) guardianPinned(r *reading, pinned value) {
+	e, ok := d.guardianBlock(pinned, r.URL)
+	if !ok || len(r.Entries) == 0 || slices.ContainsFunc(r.Entries, func(o news.Entry) bool { return o.Entry == e.Entry }) {
+		return
+	}
+	for i := range r.Entries {
+		if t := r.Entries[i].Published; r.Since.IsZero() || !t.IsZero() && t.Before(r.Since) {
+			r.Since = t
+		}
+	}
+	r.Entries = append(r.Entries, e)
 }
 
 // maxElements bounds the elements of one block. A summary seen had 60.

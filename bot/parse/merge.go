@@ -33,10 +33,16 @@ func (d *document) merge(p *page, r *reading, posts []post) {
 		}
 		if b := byID[posts[i].fragment]; b != nil {
 			m.fill(&r.Entries[i], b, name)
+			if r.Entries[i].URL == "" {
+				r.Entries[i].URL = b.URL
+			}
 			m.matched++
 		} else if n := p.block(posts[i].fragment); n != nil {
 			e, _ := d.blockEntry(n)
 			m.fill(&r.Entries[i], &e, "markup")
+			if id := attr(n.Attr, "id"); r.Entries[i].URL == "" && id != "" {
+				r.Entries[i].URL = "#" + id // a bare block id names no address
+			}
 			m.matched++
 		}
 	}

@@ -26,7 +26,7 @@ func parseTime(s string, zone *time.Location) (stamped, bool) {
 	if i := strings.IndexByte(s, '['); i > 0 { // java.time: 2025-04-28T17:30:00+01:00[Europe/London]
 		s = s[:i]
 	}
-	if len(s) < 6 || len(s) > 64 {
+	if len(s) < 6 || len(s) > 100 {
 		return stamped{}, false
 	}
 	if st, ok := parseISO(s, zone); ok {
@@ -41,7 +41,7 @@ func parseTime(s string, zone *time.Location) (stamped, bool) {
 			return stamped{t: t, zoned: l.zoned, hasDay: true, timed: true}, true
 		}
 	}
-	return stamped{}, false
+	return parseLocalised(s, zone)
 }
 
 var layouts = []struct {
@@ -332,19 +332,25 @@ func (c clock) at(date time.Time, zone *time.Location) time.Time {
 // 2024", "August 27, 2024", "27.08.2024", "martedì 27 agosto". The year may be
 // left out; then it is the one that puts the day nearest to about.
 func readDay(s string, about time.Time) (time.Time, bool) {
-	if len(s) > 60 {
+	if len(s) > 100 {
 		return time.Time{}, false
 	}
+	s = eastAsian(arabicDigits(s))
 	if st, ok := parseISO(strings.TrimSpace(s), time.UTC); ok {
 		return st.t, true
 	}
 	var day, month, year, other int
 	numbers := [3]int{}
 	n := 0
-	for f := range strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != 'º' }) {
+	doubtful := false // the month may be another word
+	for f := range strings.FieldsFuncSeq(s, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != 'º' }) {
 		f = strings.ToLower(f)
 		if m := months[f]; m > 0 && month == 0 {
 			month = m
+			continue
+		}
+		if m := otherMonths[f]; m > 0 && month == 0 {
+			month, doubtful = m, isLatin(f)
 			continue
 		}
 		digits := strings.TrimRight(f, "stndrheºoª")
@@ -368,6 +374,9 @@ func readDay(s string, about time.Time) (time.Time, bool) {
 		} else if n >= 2 {
 			return time.Time{}, false
 		}
+		if doubtful && (year == 0 || other > 0) {
+			return time.Time{}, false
+		}
 	case n == 3 && strings.Count(s, ".") >= 2 && other == 0: // 27.08.2024; with slashes nobody knows which is the month
 		day, month, year = numbers[0], numbers[1], numbers[2]
 		if year < 100 {
@@ -377,6 +386,11 @@ func readDay(s string, about time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return calendar(year, month, day, about)
+}
+
+func isLatin(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.Is(unicode.Latin, r)
 }
 
 func calendar(year, month, day int, about time.Time) (time.Time, bool) {
@@ -400,25 +414,50 @@ func calendar(year, month, day int, about time.Time) (time.Time, bool) {
 	return t, true
 }
 
-var months = func() map[string]int {
+// months are the names that say a month wherever they stand beside a number.
+var months = monthNames(
+	"january february march april may june july august september october november december",
+	"jan feb mar apr may jun jul aug sep oct nov dec",
+	"januar februar märz april mai juni juli august september oktober november dezember",
+	"jänner feb mrz apr mai jun jul aug sept okt nov dez",
+	"janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+	"enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+	"gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+	"janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+	"januari februari maart april mei juni juli augustus september oktober november december",
+)
+
+// otherMonths mean other things too ("ago", "set", "out", "marca"): they say a
+// month only in what is a date otherwise.
+var otherMonths = monthNames(
+	"janv févr mars avr mai juin juil août sept oct nov déc",
+	"ene feb mar abr may jun jul ago sep oct nov dic", "gen feb mar apr mag giu lug ago set ott nov dic",
+	"jan fev mar abr mai jun jul ago set out nov dez", "jan feb mrt apr mei jun jul aug sep okt nov dec", "jan feb mär apr mai jun jul aug sep okt nov dez",
+	"januari februari mars april maj juni juli augusti september oktober november december",
+	"januar februar marts april maj juni juli august september oktober november desember",
+	"stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia", "sty lut mar kwi maj cze lip sie wrz paź lis gru",
+	"ledna února března dubna května června července srpna září října listopadu prosince",
+	"ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie",
+	"január február március április május június július augusztus szeptember október november december",
+	"tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta",
+	"ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık", "oca şub mar nis may haz tem ağu eyl eki kas ara",
+	"января февраля марта апреля мая июня июля августа сентября октября ноября декабря", "янв фев мар апр май июн июл авг сен окт ноя дек",
+	"січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
+	"ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου",
+	"يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+	"जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर",
+)
+
+// monthNames numbers the names in lists of twelve.
+func monthNames(lists ...string) map[string]int {
 	m := make(map[string]int)
-	for _, list := range []string{
-		"january february march april may june july august september october november december",
-		"jan feb mar apr may jun jul aug sep oct nov dec",
-		"januar februar märz april mai juni juli august september oktober november dezember",
-		"jänner feb mrz apr mai jun jul aug sept okt nov dez",
-		"janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-		"enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-		"gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-		"janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
-		"januari februari maart april mei juni juli augustus september oktober november december",
-	} {
+	for _, list := range lists {
 		for i, name := range strings.Fields(list) {
 			m[name] = i + 1
 		}
 	}
 	return m
-}()
+}
 
 // dayWords stand beside a date without making it a sentence.
 var dayWords = set(`monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
