@@ -2,13 +2,23 @@
 // HTTP, commands as application commands over the gateway.
 //
 // [New] makes an adapter for one bot. Its Send posts a card with a nonce that
-// Discord enforces, so that a repeated attempt returns the first one's message;
-// when the attempt is older than Discord remembers nonces, Send looks for the
-// message in the channel's history. Everything that a source or a user wrote
-// is escaped and cut to Discord's limits here, and no mention is ever allowed.
+// Discord enforces, so that a repeated attempt returns the first one's message.
+// Discord remembers nonces for some minutes and keeps none in its history, so
+// every card also carries a mark: the delivery's key, in the fragment of the
+// address to which the line above the card leads (see mark). Edits leave it
+// there. An attempt of long ago is looked for by it, through up to a thousand
+// messages or fifty forum posts, and so is what a user points at.
 //
-// The adapter makes one request per call and never waits for a rate limit: it
-// refuses locally what Discord would refuse, and says when to come back.
+// A page's message opens a thread, whose id is the message's; in a forum the
+// page is a post. What was posted in more than one place, or in one that can
+// be archived, has its parts in the MessageID (see ref). When one part was
+// accepted and the next was not, the outcome is reported as unknown, and the
+// next attempt finds what stands.
+//
+// Everything that a source or a user wrote is escaped and cut to Discord's
+// limits here, and nobody is mentioned but whom the post names. The adapter
+// never waits for a rate limit: Pace says when to go on, Send refuses locally
+// what Discord would refuse, and says when to come back.
 package discord
 
 import (

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -210,7 +211,7 @@ func (a *Adapter) gatewayURL(s string) bool {
 	if err != nil || u.Host == "" || u.User != nil {
 		return false
 	}
-	return u.Scheme == "wss" || u.Scheme == "ws" && a.base[:5] == "http:"
+	return u.Scheme == "wss" || u.Scheme == "ws" && strings.HasPrefix(a.base, "http:")
 }
 
 // connect opens a connection and runs it to its end. up reports whether a
@@ -224,7 +225,7 @@ func (g *gateway) connect(ctx context.Context) (up bool, err error) {
 	}
 	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: openTime}
 	header := http.Header{"User-Agent": {g.a.agent}}
-	ws, resp, err := dialer.DialContext(open, address+"/?v=10&encoding=json", header)
+	ws, resp, err := dialer.DialContext(open, strings.TrimSuffix(address, "/")+"/?v=10&encoding=json", header)
 	if resp != nil {
 		_ = resp.Body.Close() // gorilla has read what there is
 	}
