@@ -37,7 +37,7 @@ func FuzzMarkup(f *testing.F) {
 func FuzzBlocks(f *testing.F)     { fuzzFormats(f, "blocks") }
 func FuzzHeaded(f *testing.F)     { fuzzFormats(f, "heading-time-prefix", "headed") }
 func FuzzText(f *testing.F)       { fuzzFormats(f, "text") }
-func FuzzPlatforms(f *testing.F)  { fuzzFormats(f, Formats()[5:16]...) }
+func FuzzPlatforms(f *testing.F)  { fuzzFormats(f, Formats()[5:17]...) }
 func FuzzXMLFormats(f *testing.F) { fuzzFormats(f, "news-sitemap", "superdesk-v1") }
 
 func fuzzFormats(f *testing.F, formats ...string) {

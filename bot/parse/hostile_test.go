@@ -159,7 +159,7 @@ func hostileDocuments(n int) map[string]string {
 		"24liveblog: news":              list(`{"data":{"news":[`, `{"nid":%d,"newstitle":"a"},`, `]}}`),
 		"easy-liveblogs: updates":       list(`{"updates":[`, `{"id":%d,"datetime":1,"title":"a"},`, `]}`),
 		"norkon: posts":                 list(`{"result":{"addedOrChanged":[`, `{"id":%d,"html":"a"},`, `]}}`),
-		"tickaroo: events":              list(`{"events":[`, `{"_type":"e","_id":%d,"text":"a"},`, `]}`),
+		"tickaroo: events":              list(`{"events":[`, `{"_type":"Tik::e","_id":%d,"text":"a"},`, `]}`),
 		"wp-posts: posts":               list(`[`, `{"id":%d,"date_gmt":"2026-03-01T12:00:00","title":{"rendered":"a"}},`, `]`),
 		"jsonld-bare: updates":          list(`{"@type":"LiveBlogPosting","liveBlogUpdate":[`, `{"headline":"%d"},`, `]}`),
 		"page-state: blocks":            list(`<html><script>x={"blocks":[`, `{"id":"%d","elements":[],"blockFirstPublished":1},`, `]}</script>`),

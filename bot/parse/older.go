@@ -73,7 +73,7 @@ func (d *document) jsonOlder(v value, r *reading) string {
 			return d.withQuery("last_nid", oldest)
 		}
 	case "tickaroo":
-		if r.Window {
+		if r.Window && d.queryInt("refresh") == 0 { // what changed is no page of a list
 			return d.withQuery("continue_event_id", oldest)
 		}
 	case "bbc-stream":

@@ -150,6 +150,7 @@ var ladder = slices.Concat(
 		{"bbc-live-page", sniffBBC, parseBBCPage},
 		{"liveblog3-posts", sniffLiveBlog, parseLiveBlog},
 		{"wp-liveblog-rest", sniffWordPress, parseWordPress},
+		{"tickaroo", sniffTickaroo, parseTickaroo},
 	},
 	rows(vendors),
 	[]format{

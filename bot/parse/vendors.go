@@ -54,14 +54,6 @@ var vendors = []vendor{
 		url: []string{"url"}, image: []string{"image.url", "image"}, deleted: []string{"deleted", "removed"}, key: []string{"important", "highlighted"}, gone: "result.removed", more: "result.hasMore",
 	},
 	{
-		name:  "tickaroo",
-		lists: []string{"events", "ticker.events", "items"}, proof: []string{"local_id", "_type", "event_type"},
-		id: []string{"_id", "id", "local_id"}, title: []string{"headline", "title"}, body: []string{"text", "content", "body", "html"},
-		author: []string{"author.name", "user.name", "author_name"}, created: []string{"created_at", "date", "timestamp"}, updated: []string{"updated_at"},
-		url: []string{"share_url", "url"}, image: []string{"image.url", "media.url"}, deleted: []string{"deleted", "unpublished", "is_deleted"}, key: []string{"highlight", "is_highlight"},
-		gone: "deleted_event_ids", heading: []string{"title", "ticker.title"}, closed: "status", ended: "finished",
-	},
-	{
 		name: "wp-posts", lists: []string{""}, proof: []string{"date_gmt"},
 		id: []string{"id"}, title: []string{"title.rendered"}, body: []string{"content.rendered", "excerpt.rendered"},
 		created: []string{"date_gmt"}, updated: []string{"modified_gmt"}, url: []string{"link"}, image: []string{"jetpack_featured_media_url"},
