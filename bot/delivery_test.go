@@ -721,17 +721,18 @@ func TestBreakingSourceOvertakesABacklog(t *testing.T) {
 			channels = append(channels, fmt.Sprint("q", i))
 		}
 		w.follow("quiet", 1, channels...)
-		w.follow("breaking", 1, "b")
+		w.follow("breaking", 0, "b")
 		w.opts.Sources[1].Breaking = true
 		w.opts.Sources[1].Schedule = "@every 1s"
 		w.room.pace = paceOfAll(10, 5)
 		w.web.show("quiet", "e1 Quiet")
+		w.web.show("breaking", "e1 Before")
 		w.mustRun(func() {
 			pass(10 * time.Second)
-			w.web.show("breaking", "e1 Breaking")
-			pass(10 * time.Second)
+			w.web.show("breaking", "e2 Breaking", "e1 Before")
+			pass(6 * time.Second)
 			w.want("b", "LIVE Breaking")
-			pass(40 * time.Second)
+			pass(44 * time.Second)
 			if n := len(w.room.calls()); n != quiet+1 {
 				w.t.Errorf("%d messages in a minute; the limit allows all %d", n, quiet+1)
 			}

@@ -38,7 +38,7 @@ type dispatcher struct {
 	styles   atomic.Pointer[map[subscribed]store.Style]
 	posted   *tally
 	notices  *notices
-	queues   map[string]*atomic.Int32 // by adapter: porters that wait for its pace
+	lines    map[string]*line // by adapter
 
 	kick chan struct{}   // buffered: a kick that nobody waits for is remembered
 	done chan laneResult // one from every porter and probe
@@ -85,7 +85,7 @@ func newDispatcher(o Options, log *slog.Logger, observer Observer) *dispatcher {
 		window:   o.EditWindow,
 		pressure: newPressure(o.PerMinute, o.CatchUp),
 		posted:   newTally(),
-		queues:   make(map[string]*atomic.Int32),
+		lines:    make(map[string]*line),
 		kick:     make(chan struct{}, 1), done: make(chan laneResult, defaultLanes),
 		serves: make(map[string]int), pauses: make(map[string]*pause),
 	}
@@ -94,7 +94,7 @@ func newDispatcher(o Options, log *slog.Logger, observer Observer) *dispatcher {
 	}
 	d.notices = newNotices(o.Store, o.Operators, d.wake)
 	for _, a := range o.Adapters {
-		d.adapters[a.Name()], d.queues[a.Name()] = a, new(atomic.Int32)
+		d.adapters[a.Name()], d.lines[a.Name()] = a, new(line)
 	}
 	d.arrange(o.Subscriptions)
 	return d
@@ -238,8 +238,8 @@ func (d *dispatcher) finished(ctx context.Context, r laneResult) error {
 func (d *dispatcher) claim(ctx, sendCtx context.Context) (next time.Time, err error) {
 	active, next := d.active(sendCtx)
 	for _, name := range active {
-		free := d.share - d.serves[name]
-		if free <= 0 || d.queues[name].Load() >= maxQueue {
+		free := d.free(name)
+		if free <= 0 {
 			continue // somebody of this adapter finishes first
 		}
 		lanes, due, err := d.store.ClaimLanes(ctx, []string{name}, free, laneLease)
@@ -255,11 +255,22 @@ func (d *dispatcher) claim(ctx, sendCtx context.Context) (next time.Time, err er
 			p := d.porter(sendCtx, l)
 			go func() { d.done <- p.serve(ctx) }() // received by run, which waits for all
 		}
-		if d.serves[name] < d.share { // else lanes that are due are left
+		if len(lanes) < free { // else lanes that are due are left
 			next = earliest(next, due)
 		}
 	}
 	return next, nil
+}
+
+// free returns how many more porters an adapter may have. While some wait for
+// its pace there are no more than can stand in line: the others would only come
+// back, and what is urgent could not get past them.
+func (d *dispatcher) free(adapter string) int {
+	free := d.share - d.serves[adapter]
+	if n := d.lines[adapter].waiting(); n > 0 {
+		free = min(free, maxQueue-n)
+	}
+	return free
 }
 
 func earliest(a, b time.Time) time.Time {

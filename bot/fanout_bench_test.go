@@ -101,7 +101,8 @@ const crowdChannels = 10000
 //	free     no limits: deliveries a second
 //	limited  50 requests a second in bursts of 50 and one a second and channel,
 //	         time running a hundred times as fast: time to the last message as
-//	         a share of what the limits allow
+//	         a share of what the limits allow. Of that, the way to the first
+//	         message (ms-first: 10,000 promises are recorded) runs as fast as ever.
 func BenchmarkFanOut(b *testing.B) {
 	b.Run("free", func(b *testing.B) {
 		took := fanOut(b, &crowd{})
