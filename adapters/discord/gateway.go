@@ -32,12 +32,14 @@ var fatal = map[int]struct {
 	remedy string
 }{
 	4004: {chat.Unauthorized, remedyToken},
-	4010: {chat.Rejected, ""},
+	4010: {chat.Rejected, remedyOurs},
 	4011: {chat.Rejected, "The bot is in too many servers for one connection: use a second bot."},
 	4012: {chat.Rejected, "Discord has retired this version of its gateway: update Pullquote."},
-	4013: {chat.Rejected, ""},
-	4014: {chat.Rejected, ""},
+	4013: {chat.Rejected, remedyOurs},
+	4014: {chat.Rejected, remedyOurs},
 }
+
+const remedyOurs = "This is a mistake of Pullquote's own: please report it. Cards go on without commands."
 
 // Opcodes of the gateway.
 const (
