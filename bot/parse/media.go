@@ -60,13 +60,18 @@ func attr(attrs []html.Attribute, key string) string {
 // image sets a picture aside, unless it is an icon, a face or a beacon.
 func (p *prose) image(attrs []html.Attribute) {
 	src := attr(attrs, "src")
-	for _, key := range [...]string{"data-src", "data-original"} {
+	for _, key := range [...]string{"data-src", "data-original", "data-lazy-src"} {
 		if v := attr(attrs, key); v != "" && (src == "" || strings.HasPrefix(src, "data:") || strings.Contains(src, "placeholder")) {
 			src = v
 		}
 	}
-	if src == "" {
-		src, _, _ = strings.Cut(strings.TrimSpace(attr(attrs, "srcset")), " ")
+	if src == "" || strings.HasPrefix(src, "data:") {
+		for _, offered := range []string{attr(attrs, "srcset"), attr(attrs, "data-srcset"), p.source} {
+			if first := firstSource(offered); first != "" {
+				src = first
+				break
+			}
+		}
 	}
 	if w, h := attr(attrs, "width"), attr(attrs, "height"); w == "0" || w == "1" || h == "0" || h == "1" {
 		return
@@ -78,6 +83,47 @@ func (p *prose) image(attrs []html.Attribute) {
 	})
 	if !decor {
 		p.setAside(news.Media{URL: src, Kind: news.Image, Alt: oneLine(attr(attrs, "alt"))})
+	}
+}
+
+// firstSource returns the first address of a srcset.
+func firstSource(srcset string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(srcset), " ")
+	first = strings.TrimSuffix(first, ",")
+	if strings.HasPrefix(first, "data:") {
+		return ""
+	}
+	return first
+}
+
+// offer reads a <source>: of a picture, or of what plays.
+func (p *prose) offer(attrs []html.Attribute) {
+	if set := attr(attrs, "srcset"); set != "" {
+		if p.source == "" {
+			p.source = firstSource(set)
+		}
+		return
+	}
+	switch kind, _, _ := strings.Cut(attr(attrs, "type"), "/"); kind {
+	case "video", "audio":
+		if n := len(p.media); n > 0 && p.media[n-1].Kind == news.MediaKind(kind) && p.offered == n {
+			return // the same in another encoding
+		}
+		p.setAside(news.Media{URL: attr(attrs, "src"), Kind: news.MediaKind(kind)})
+		p.offered = len(p.media)
+	}
+}
+
+// credit notes whose work the pictures of the figure are.
+func (p *prose) credit(s string) {
+	name := credit(s)
+	if s = fold(s); name == "" && len(s) <= 120 {
+		name = s
+	}
+	for i := p.figure; i < len(p.media); i++ {
+		if m := &p.media[i]; m.Credit == "" {
+			m.Credit = name
+		}
 	}
 }
 

@@ -37,9 +37,13 @@ type prose struct {
 	shown  int // 1 + length of b where it opened; 0 none
 	quoted int // length of b after the last block quote; 0 none
 
-	goesOn *string // takes the first link that says that coverage goes on there; nil on pages, which look themselves
-	href   string  // of the link that is open
-	linked int     // length of b where it opened
+	goesOn  *string // takes the first link that says that coverage goes on there; nil on pages, which look themselves
+	href    string  // of the link that is open
+	linked  int     // length of b where it opened
+	ended   int     // length of b where the last link closed
+	par     int     // length of b where the paragraph began
+	source  string  // the first picture of several that a <picture> offers
+	offered int     // media when a <source> was last set aside
 }
 
 // What separates the next word from the last.
@@ -69,7 +73,10 @@ const (
 	caption
 	cited // the source of a block quote
 	byline
-	stamp // the time of an entry
+	stamp    // the time of an entry
+	credited // whose work the pictures before it are
+	phrase   // words quoted inside a sentence: <q>
+	raised   // <sup>
 )
 
 func newProse(base *url.URL) *prose { return &prose{base: base} }
@@ -79,6 +86,7 @@ func (p *prose) text() string {
 	for len(p.open) > 0 {
 		p.pop()
 	}
+	p.dropTeaser()
 	s := string(p.b)
 	if strings.IndexByte(s, '&') >= 0 && entity.MatchString(s) {
 		s = html.UnescapeString(s)
@@ -208,7 +216,7 @@ func tagName(name []byte) string {
 // attrName returns name if a prose looks at it.
 func attrName(name []byte) string {
 	for _, k := range [...]string{"class", "href", "src", "alt", "rel", "itemprop", "srcset", "data-src", "data-original",
-		"width", "height", "cite", "data-tweetid", "data-videoid", "poster", "data-href", "cite", "hidden", "data-instgrm-permalink"} {
+		"width", "height", "cite", "data-tweetid", "data-videoid", "poster", "data-href", "data-instgrm-permalink", "data-url", "data-srcset", "data-lazy-src", "type"} {
 		if string(name) == k {
 			return k
 		}
@@ -294,13 +302,21 @@ func (p *prose) word(w string) {
 		case blank:
 			p.b = append(p.b, ' ')
 		case line:
-			p.b = append(p.b, '\n')
+			p.dropTeaser()
+			if len(p.b) > 0 {
+				p.b = append(p.b, '\n')
+			}
+			p.par = len(p.b)
 		case paragraph:
+			if p.dropTeaser(); len(p.b) == 0 {
+				break
+			}
 			if p.quoted == len(p.b) && dashed(w) { // "– Name, role" under a block quote
 				p.b = append(p.b, '\n')
 			} else {
 				p.b = append(p.b, "\n\n"...)
 			}
+			p.par = len(p.b)
 		}
 	}
 	p.gap = noGap
@@ -328,6 +344,9 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 	if r := p.special(tag, attrs); r != 0 {
 		p.unnest(tag)
 		p.push(tag, r)
+		if r == embedded {
+			p.open[len(p.open)-1].link = embedLink(attrs)
+		}
 		return
 	}
 	switch {
@@ -369,6 +388,10 @@ func (p *prose) start(tag string, attrs []html.Attribute) {
 		}
 	case "img", "amp-img":
 		p.image(attrs)
+	case "picture":
+		p.source = ""
+	case "source":
+		p.offer(attrs)
 	case "video", "audio", "amp-video", "iframe", "amp-iframe", "amp-twitter", "amp-youtube":
 		p.player(tag, attrs)
 	}
@@ -385,12 +408,39 @@ func (p *prose) startAs(n *html.Node, r role) {
 	if r != embedded {
 		return
 	}
-	for _, key := range []string{"href", "src", "data-src", "data-url", "data-href", "cite"} {
-		if v := attr(n.Attr, key); v != "" {
-			p.open[len(p.open)-1].link = v
-			return
+	p.open[len(p.open)-1].link = embedLink(n.Attr)
+}
+
+// embedLink returns the address that the element of an embedded post names;
+// links inside may still name a better one.
+func embedLink(attrs []html.Attribute) string {
+	for _, key := range []string{"href", "src", "data-src", "data-url", "data-href", "data-instgrm-permalink", "cite"} {
+		if v := attr(attrs, key); v != "" {
+			return v
 		}
 	}
+	return ""
+}
+
+// more writes text that goes on in the line.
+func (p *prose) more(text string) {
+	if text != "" {
+		p.word(text)
+	}
+}
+
+// superscript keeps "10³" from becoming 103.
+func superscript(s string) string {
+	const plain, raised = "0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
+	out := []rune(s)
+	for i, r := range out {
+		k := strings.IndexRune(plain, r)
+		if k < 0 {
+			return s
+		}
+		out[i] = []rune(raised)[k]
+	}
+	return string(out)
 }
 
 // openList starts a list. One inside an item goes on with its lines.
@@ -445,6 +495,7 @@ func (p *prose) end(tag string) {
 	switch {
 	case tag == "a":
 		p.noteLink()
+		p.ended = len(p.b)
 	case tag == "ul" || tag == "ol":
 		p.lists = max(p.lists-1, 0)
 		p.widen(paragraph)
@@ -477,6 +528,10 @@ func (p *prose) special(tag string, attrs []html.Attribute) role {
 		return quote
 	case "figcaption":
 		return caption
+	case "q":
+		return phrase
+	case "sup":
+		return raised
 	case "cite", "footer":
 		for i := range p.open {
 			if p.open[i].role == quote {
@@ -496,6 +551,9 @@ func (p *prose) special(tag string, attrs []html.Attribute) role {
 	if class == "" {
 		return 0
 	}
+	if tag == "div" && strings.Contains(class, "fb-") && (hasClass(class, "fb-post") || hasClass(class, "fb-video")) {
+		return embedded
+	}
 	return p.classRole(class)
 }
 
@@ -505,8 +563,10 @@ var (
 	furniture = set(`share sharing sharer shares sharebar social advert adverts advertisement advertising ad ads adslot mpu
 		promo promotion newsletter signup subscribe related recommended recirculation outbrain taboola breadcrumb breadcrumbs
 		comments commenting toolbar reactions skip tombstone cookie paywall readmore`)
-	captions = set(`caption captions newscaption figcaption credit credits copyright`)
+	captions = set(`caption captions newscaption figcaption`)
+	credits  = set(`credit credits copyright photographer`)
 	stamps   = set(`time timestamp datetime pubdate published updated timeago permalink`)
+	hiding   = map[string]string{"hidden": "visually", "only": "sr", "text": "reader", "reader": "screen"} // after what word
 	excused  = set(`has with no is not without can embed embedded`)
 )
 
@@ -521,8 +581,12 @@ func (p *prose) classRole(class string) role {
 		case excused[before]:
 		case furniture[w]:
 			found = skipped
+		case hiding[w] == before && before != "":
+			found = skipped // said to screen readers only: "Skip past newsletter"
 		case captions[w] && found == 0:
 			found = caption
+		case credits[w] && (found == 0 || found == caption):
+			found = credited
 		case p.entry && (w == "byline" || w == "author" || w == "authors") && found == 0:
 			found = byline
 		case p.entry && stamps[w] && found == 0:
@@ -558,6 +622,9 @@ func (p *prose) pop() {
 		after = noGap
 	}
 	p.gap = gap
+	if r == phrase || r == raised {
+		after = noGap
+	}
 	switch r {
 	case quote:
 		p.blockQuote(inner)
@@ -567,6 +634,15 @@ func (p *prose) pop() {
 		p.embed(link, fold(inner))
 	case caption:
 		p.caption(inner)
+	case credited:
+		p.credit(inner)
+	case phrase:
+		if inner = strings.TrimSpace(inner); inner != "" && !marked(inner) {
+			inner = "“" + inner + "”"
+		}
+		p.more(inner)
+	case raised:
+		p.more(superscript(inner))
 	case byline, stamp:
 		if utf8.RuneCountInString(inner) > 120 { // a whole entry in an element called "author-content"
 			p.add(inner)
@@ -607,6 +683,9 @@ func (p *prose) blockQuote(s string) {
 		text = quoted(text)
 	}
 	if source != "" {
+		if !dashed(source) {
+			source = "– " + source
+		}
 		text += "\n" + source
 	}
 	p.add(text)

@@ -70,7 +70,8 @@ func clean(s string) bool {
 // at line breaks. Joiners stay: Persian and emoji need them.
 func invisible(r rune) bool {
 	switch r {
-	case '\u00AD', '\u200B', '\u2060', '\uFEFF':
+	case '\u00AD', '\u200B', '\u2060', '\uFEFF',
+		'\u202A', '\u202B', '\u202C', '\u202D', '\u202E', '\u2066', '\u2067', '\u2068', '\u2069': // would turn round what stands beside the text
 		return true
 	}
 	return r < ' ' && r != '\n' && r != '\t' || r >= 0x7F && r < 0xA0
@@ -93,13 +94,18 @@ var entity = regexp.MustCompile(`&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|quot|amp|apo
 
 // macro matches what a content system should have replaced, such as
 // Repubblica's [[ge:rep-locali:video:1234]].
-var macro = regexp.MustCompile(`\[\[[a-zA-Z][\w-]*:[^\[\]]*\]\]`)
+// WordPress's shortcodes and the marks of other systems go the same way.
+var macro = regexp.MustCompile(`\[\[[a-zA-Z][\w-]*:[^\[\]]*\]\]|\{\{[a-zA-Z][\w:. /-]{0,60}\}\}|%%[a-zA-Z][\w:-]{0,60}%%|` +
+	`\[/?(?:caption|embed|gallery|video|audio|playlist|ad|ads|widget|newsletter|shortcode|contact-form-7|liveblog_key_events)(?: +[\w-]+=[^\[\]]{0,300})?\]|\[embedded content\]`)
 
 func dropMacros(s string) string {
-	if !strings.Contains(s, "[[") {
+	if !strings.Contains(s, "[") && !strings.Contains(s, "{{") && !strings.Contains(s, "%%") {
 		return s
 	}
-	return macro.ReplaceAllString(s, "")
+	if out := macro.ReplaceAllString(s, ""); out != s {
+		return strings.ReplaceAll(strings.ReplaceAll(out, "  ", " "), " \n", "\n")
+	}
+	return s
 }
 
 // hasTag reports whether s holds an HTML tag by name. "Foo <foo>" does not.
