@@ -177,7 +177,7 @@ func TestPartsOfAPost(t *testing.T) {
 					f.Begun = begun
 					srv.Fail(f)
 					p := aim.post(top)
-					ctx, cancel := context.WithTimeout(t.Context(), stallTime)
+					ctx, cancel := givingUp(t, name)
 					defer cancel()
 					id, err := a.Send(ctx, p)
 					select {
@@ -208,7 +208,16 @@ func TestPartsOfAPost(t *testing.T) {
 }
 
 // stallTime is when a caller gives up what does not answer.
-const stallTime = 300 * time.Millisecond
+const stallTime = 150 * time.Millisecond
+
+// givingUp returns the context of a caller who meets a fault: one that does not
+// wait for ever.
+func givingUp(t *testing.T, fault string) (context.Context, context.CancelFunc) {
+	if strings.HasPrefix(fault, "stall") || strings.HasPrefix(fault, "drip") {
+		return context.WithTimeout(t.Context(), stallTime)
+	}
+	return context.WithTimeout(t.Context(), patience)
+}
 
 func broadcast(top chat.MessageID) chat.Post {
 	p := in(post("card"), top)
