@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -37,13 +38,17 @@ func newRead(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read URL|FILE|-",
 		Short: "Read one page or feed as the bot would and print its entries",
-		Long: `Reads one document, says how it was recognised, and prints its entries with
-their quotes, newest first. Formats are recognised by content, never by file
-name or Content-Type.
+		Long: `Reads one document, says how it was recognised and how sure that is, what it
+says of the places around it (older entries, feeds, a hub, where the coverage
+goes on, signs that it is over), and prints its entries as cards with their
+quotes, newest first. Formats are recognised by content, never by file name or
+Content-Type.
 
 With --json it prints one object that scripts can rely on:
 
-    {"source":{"url","title","format","ended","window"},
+    {"source":{"url","title","format","confidence","ended","window","older",
+       "successor","hub","topic","wait","feeds":[{"url","title","type"}],
+       "signs":[{"what","medium"}]},
      "entries":[{"id","id_kind","headline","text","url","author","published",
        "updated","key","withdrawn","media":[{"url","kind","alt","credit"}],
        "quotes":[{"text","speaker","role","kind","in_headline","confidence"}]}]}
@@ -84,9 +89,9 @@ func (e *env) read(ctx context.Context, what string, f readFlags) error {
 	}
 	fillQuotes(&snap)
 	if f.asJSON {
-		return e.printJSON(snap, doc.URL)
+		return e.printJSON(snap, report, doc.URL)
 	}
-	return e.printEntries(snap, doc.URL)
+	return e.printEntries(snap, report, doc.URL)
 }
 
 // document reads what the argument names: a URL, a file, or standard input.
@@ -157,11 +162,30 @@ type readJSON struct {
 }
 
 type sourceJSON struct {
-	URL    string `json:"url"`
-	Title  string `json:"title"`
-	Format string `json:"format"`
-	Ended  bool   `json:"ended"`
-	Window bool   `json:"window"`
+	URL        string          `json:"url"`
+	Title      string          `json:"title"`
+	Format     string          `json:"format"`
+	Confidence news.Confidence `json:"confidence"`
+	Ended      bool            `json:"ended"`
+	Window     bool            `json:"window"`
+	Older      string          `json:"older,omitempty"`
+	Successor  string          `json:"successor,omitempty"`
+	Hub        string          `json:"hub,omitempty"`
+	Topic      string          `json:"topic,omitempty"`
+	Wait       string          `json:"wait,omitempty"`
+	Feeds      []feedJSON      `json:"feeds"`
+	Signs      []signJSON      `json:"signs"`
+}
+
+type feedJSON struct {
+	URL   string `json:"url"`
+	Title string `json:"title"`
+	Type  string `json:"type"`
+}
+
+type signJSON struct {
+	Medium bool   `json:"medium"`
+	What   string `json:"what"`
 }
 
 type entryJSON struct {
@@ -195,20 +219,33 @@ type quoteJSON struct {
 	Confidence news.Confidence `json:"confidence"`
 }
 
-func (e *env) printJSON(snap news.Snapshot, address string) error {
+func (e *env) printJSON(snap news.Snapshot, report parse.Report, address string) error {
 	enc := json.NewEncoder(e.Out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(toJSON(snap, address))
+	return enc.Encode(toJSON(snap, report, address))
 }
 
-func toJSON(snap news.Snapshot, address string) readJSON {
+func toJSON(snap news.Snapshot, report parse.Report, address string) readJSON {
 	if snap.URL != "" {
 		address = snap.URL
 	}
 	out := readJSON{
-		Source:  sourceJSON{URL: address, Title: snap.Title, Format: snap.Format, Ended: snap.Ended, Window: snap.Window},
+		Source: sourceJSON{
+			URL: address, Title: snap.Title, Format: snap.Format, Confidence: report.Confidence, Ended: snap.Ended, Window: snap.Window,
+			Older: snap.Older, Successor: snap.Successor, Hub: snap.Hub, Topic: snap.Topic,
+			Feeds: make([]feedJSON, 0, len(snap.Feeds)), Signs: make([]signJSON, 0, len(snap.Signs)),
+		},
 		Entries: make([]entryJSON, 0, len(snap.Entries)),
+	}
+	if snap.Wait > 0 {
+		out.Source.Wait = snap.Wait.String()
+	}
+	for _, f := range snap.Feeds {
+		out.Source.Feeds = append(out.Source.Feeds, feedJSON(f))
+	}
+	for _, s := range snap.Signs {
+		out.Source.Signs = append(out.Source.Signs, signJSON(s))
 	}
 	for _, en := range snap.Entries {
 		ej := entryJSON{
@@ -236,9 +273,10 @@ func stated(t time.Time) *time.Time {
 	return &t
 }
 
-func (e *env) printEntries(snap news.Snapshot, address string) error {
-	fmt.Fprintf(e.Out, "%s\nrecognised as %s, %d entries%s\n", orElse(snap.Title, address, "(no title)"), snap.Format,
-		len(snap.Entries), notes(snap))
+func (e *env) printEntries(snap news.Snapshot, report parse.Report, address string) error {
+	fmt.Fprintf(e.Out, "%s\nrecognised as %s, %d entries, confidence %s%s\n", plain(orElse(snap.Title, address, "(no title)")), snap.Format,
+		len(snap.Entries), report.Confidence, notes(snap))
+	e.printSurroundings(snap)
 	name := orElse(snap.Title, address, "preview")
 	var errs []error
 	for _, en := range snap.Entries {
@@ -249,9 +287,46 @@ func (e *env) printEntries(snap news.Snapshot, address string) error {
 	return errors.Join(errs...)
 }
 
+// printSurroundings says what the document tells besides its entries.
+func (e *env) printSurroundings(snap news.Snapshot) {
+	line := func(what, s string) {
+		if s != "" {
+			fmt.Fprintf(e.Out, "%s: %s\n", what, plain(s))
+		}
+	}
+	line("older entries", snap.Older)
+	line("the coverage goes on at", snap.Successor)
+	for _, f := range snap.Feeds {
+		line("feed", strings.TrimSpace(f.URL+" "+f.Title))
+	}
+	line("hub", snap.Hub)
+	if snap.Wait > 0 {
+		line("asks for a pause of", snap.Wait.String())
+	}
+	if snap.Skip != (news.Hours{}) {
+		line("asks not to be read", "at some hours")
+	}
+	for _, s := range snap.Signs {
+		line("it may be over", s.What)
+	}
+}
+
+// plain drops what would drive the terminal rather than be read.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
 // printReport says what was tried, and which reading a field was taken from
 // where there were several.
 func (e *env) printReport(r parse.Report) {
+	if r.Profile != "" {
+		fmt.Fprintf(e.Err, "site profile %s\n", r.Profile)
+	}
 	for _, s := range r.Steps {
 		if s.Format == r.Format && s.Reason == "" {
 			fmt.Fprintf(e.Err, "tried %s: %d entries, taken\n", s.Format, s.Entries)
@@ -261,6 +336,9 @@ func (e *env) printReport(r parse.Report) {
 	}
 	for _, f := range r.Fields {
 		fmt.Fprintf(e.Err, "%s of %d entries from %s, not from %s: %s\n", f.Name, f.Entries, f.Winner, f.Loser, f.Reason)
+	}
+	if r.Format != "" {
+		fmt.Fprintf(e.Err, "confidence %s\n", r.Confidence)
 	}
 }
 
