@@ -43,6 +43,9 @@ type Store struct {
 	db     *bbolt.DB
 	file   *os.File // the one db uses
 	claims *claims
+	copied copyRecord // zero if the file was never a copy; not changed after Open
+
+	copying sync.Mutex // held by a Backup
 
 	life   sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by life
@@ -156,6 +159,9 @@ func (s *Store) load() error {
 		if err != nil {
 			return err
 		}
+		if s.copied, err = t.recognise(time.Now().UTC()); err != nil {
+			return err
+		}
 		if _, err := t.get(metaBucket, []byte("epoch"), &epoch); err != nil {
 			return err
 		}
@@ -186,6 +192,9 @@ func (s *Store) identify(t *txn) error {
 	}
 	if ok, err := t.get(metaBucket, []byte("ledger"), &s.ledger); err != nil || !ok {
 		return cmpError(err, damaged("it has no id"))
+	}
+	if err := t.migrate(version); err != nil {
+		return fmt.Errorf("bring it up from schema %d: %w", version, err)
 	}
 	for _, name := range buckets {
 		if t.tx.Bucket([]byte(name)) == nil {
@@ -238,11 +247,16 @@ func (c *claims) load(t *txn, now time.Time) error {
 		if err := unseal(outBucket, k, v, &d); err != nil {
 			return err
 		}
-		c.push(d.Channel, promiseOf(&d))
-		if !d.NextAttempt.IsZero() {
-			l := c.lane(d.Channel)
-			l.until = now.Add(wait(now, d.NextAttempt, d.Planned))
-			c.putLane(l)
+		p, next := promiseOf(&d), now.Add(wait(now, d.NextAttempt, d.Planned))
+		if !p.until.IsZero() {
+			p.until = from(now, p.until)
+		}
+		if d.Alone && !d.NextAttempt.IsZero() {
+			p.until = next
+		}
+		c.push(d.Channel, p)
+		if l := c.lane(d.Channel); !d.Alone && !d.NextAttempt.IsZero() && next.After(l.until) {
+			c.putOffFor(d.Channel, d.ID, next)
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package bolt
 import (
 	"container/heap"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -60,12 +61,19 @@ func (c *claim) secure(now time.Time) bool {
 	return true
 }
 
-// A lane is a channel that has deliveries or is claimed.
+// A lane is a channel that has deliveries or is claimed. What has no message
+// yet stands in line: the first holds up the rest. What is only to be edited,
+// or is held back for a time of its own, is loose: each is due by itself, after
+// the line.
 type lane struct {
 	channel  chat.Channel
-	queue    []promise // by id
-	breaking int       // how many of them are
-	until    time.Time // the first is put off until then; zero = it is not
+	line     []promise // breaking ones first, then by id
+	loose    []promise // by when they are due, then by id
+	held     map[store.DeliveryID]promise
+	breaking int              // how many of them are
+	until    time.Time        // the lane is put off until then; zero = it is not
+	blocker  store.DeliveryID // the delivery it was put off for; 0 = none
+	wake     time.Time        // when it becomes due; zero = it is. Kept by putLane
 	claim
 	place
 }
@@ -74,15 +82,91 @@ type lane struct {
 type promise struct {
 	id       store.DeliveryID
 	enqueued time.Time
+	until    time.Time // loose ones: when it is due; zero = it is
 	breaking bool
+	loose    bool
+}
+
+// before is the order of the line and of what is loose.
+func (p promise) before(q promise) bool {
+	switch {
+	case p.loose && !p.until.Equal(q.until):
+		return p.until.Before(q.until)
+	case !p.loose && p.breaking != q.breaking:
+		return p.breaking
+	}
+	return p.id < q.id
+}
+
+// queue returns the line or what is loose.
+func (l *lane) queue(p promise) *[]promise {
+	if p.loose {
+		return &l.loose
+	}
+	return &l.line
+}
+
+func search(q []promise, p promise) (int, bool) {
+	return slices.BinarySearchFunc(q, p, func(x, p promise) int {
+		switch {
+		case x.id == p.id:
+			return 0
+		case x.before(p):
+			return -1
+		}
+		return 1
+	})
+}
+
+func (l *lane) insert(p promise) {
+	q := l.queue(p)
+	i, _ := search(*q, p)
+	*q = slices.Insert(*q, i, p)
+	l.held[p.id] = p
+	if p.breaking {
+		l.breaking++
+	}
+}
+
+func (l *lane) remove(id store.DeliveryID) bool {
+	p, ok := l.held[id]
+	if !ok {
+		return false
+	}
+	delete(l.held, id)
+	q := l.queue(p)
+	if i, found := search(*q, p); found {
+		if i == 0 {
+			*q = (*q)[1:]
+		} else {
+			*q = slices.Delete(*q, i, i+1)
+		}
+	}
+	if p.breaking {
+		l.breaking--
+	}
+	return true
+}
+
+// due returns when the lane becomes due; zero = it is.
+func (l *lane) due() time.Time {
+	if !l.until.IsZero() || len(l.line) > 0 || len(l.loose) == 0 {
+		return l.until
+	}
+	return l.loose[0].until
 }
 
 // since is when the lane became due, or will.
 func (l *lane) since() time.Time {
-	if l.until.IsZero() {
-		return l.queue[0].enqueued
+	switch {
+	case !l.wake.IsZero():
+		return l.wake
+	case len(l.line) > 0:
+		return l.line[0].enqueued
+	case len(l.loose) > 0:
+		return l.loose[0].enqueued
 	}
-	return l.until
+	return time.Time{}
 }
 
 // An adapter holds the unclaimed lanes of an adapter.
@@ -111,7 +195,7 @@ func newAdapter() *adapter {
 			}
 			return a.since().Before(b.since())
 		}},
-		waiting: index[*lane]{less: func(a, b *lane) bool { return a.until.Before(b.until) }},
+		waiting: index[*lane]{less: func(a, b *lane) bool { return a.wake.Before(b.wake) }},
 	}
 }
 
@@ -162,20 +246,48 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]store
 	}
 	var leases []store.Lease
 	for src := c.due.top(); src != nil && !src.due.After(now) && len(leases) < n; src = c.due.top() {
-		c.token++
-		src.token, src.expires = c.token, now.Add(ttl)
-		c.due.remove(src)
-		c.read.add(src)
-		leases = append(leases, store.Lease{
-			Source: src.rec.Source, Cursor: src.rec.Cursor, FirstSight: src.rec.FirstSeen.IsZero(),
-			Failures: src.failures, Problem: src.problem, Due: src.due, Token: src.token, Expires: src.expires,
-		})
+		leases = append(leases, c.lease(src, now, ttl))
 	}
 	return leases, nil
 }
 
+// lease claims a source.
+func (c *claims) lease(src *source, now time.Time, ttl time.Duration) store.Lease {
+	c.token++
+	src.token, src.expires = c.token, now.Add(ttl)
+	c.due.remove(src)
+	c.read.remove(src)
+	c.read.add(src)
+	rec := &src.rec
+	return store.Lease{
+		Source: rec.Source, Cursor: rec.Cursor, FirstSight: rec.FirstSeen.IsZero(),
+		Failures: src.failures, Problem: src.problem, Title: rec.Title, Ended: rec.Ended, Active: rec.active(), Newest: rec.Newest,
+		Due: src.due, Token: src.token, Expires: src.expires,
+	}
+}
+
+// Claim implements [store.Polls].
+func (s *Store) Claim(ctx context.Context, id news.SourceID, ttl time.Duration) (store.Lease, error) {
+	if err := s.enter(ctx); err != nil {
+		return store.Lease{}, err
+	}
+	defer s.leave()
+	c := s.claims
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now().UTC()
+	src := c.sources[id]
+	switch {
+	case src == nil:
+		return store.Lease{}, fmt.Errorf("source %s: %w", id, store.ErrNotFound)
+	case src.token != 0 && (src.expires.After(now) || src.secure(now)):
+		return store.Lease{}, fmt.Errorf("source %s: %w", id, store.ErrBusy)
+	}
+	return c.lease(src, now, ttl), nil
+}
+
 // Hurry implements [store.Polls].
-func (s *Store) Hurry(ctx context.Context, _ ...news.SourceID) error {
+func (s *Store) Hurry(ctx context.Context, ids ...news.SourceID) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -184,9 +296,17 @@ func (s *Store) Hurry(ctx context.Context, _ ...news.SourceID) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now().UTC()
-	for _, src := range c.sources {
-		if src.token == 0 && src.due.After(now) {
+	hurry := func(src *source) {
+		if src != nil && src.token == 0 && src.due.After(now) {
 			c.putSource(src, now)
+		}
+	}
+	for _, id := range ids {
+		hurry(c.sources[id])
+	}
+	if len(ids) == 0 {
+		for _, src := range c.sources {
+			hurry(src)
 		}
 	}
 	return nil
@@ -265,7 +385,7 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 		c.token++
 		l.token, l.expires = c.token, now.Add(ttl)
 		c.putLane(l)
-		lanes = append(lanes, store.Lane{Channel: l.channel, Pending: len(l.queue), Token: l.token, Expires: l.expires})
+		lanes = append(lanes, store.Lane{Channel: l.channel, Pending: len(l.held), Token: l.token, Expires: l.expires})
 	}
 	return lanes, c.nextDue(adapters), nil
 }
@@ -275,8 +395,11 @@ func (c *claims) ripen(a *adapter, now time.Time) {
 	if a == nil {
 		return
 	}
-	for l := a.waiting.top(); l != nil && !l.until.After(now); l = a.waiting.top() {
+	for l := a.waiting.top(); l != nil && !l.wake.After(now); l = a.waiting.top() {
 		a.waiting.remove(l)
+		if !l.until.After(now) {
+			l.until, l.blocker = time.Time{}, 0
+		}
 		a.ready.add(l)
 	}
 }
@@ -325,7 +448,7 @@ func (s *Store) Release(ctx context.Context, l store.Lane, until time.Time) erro
 		return store.ErrLeaseLost
 	}
 	ln.token = 0
-	if now := time.Now(); until.After(now) && ln.until.Before(until) {
+	if now := time.Now().UTC(); until.After(now) && ln.until.Before(until) {
 		ln.until = from(now, until)
 	}
 	c.putLane(ln)
@@ -344,12 +467,12 @@ func (s *Store) Backlog(ctx context.Context) (store.Backlog, error) {
 	now := time.Now()
 	b := store.Backlog{Abandoned: c.abandoned}
 	for _, l := range c.lanes {
-		if l.until.After(now) {
-			b.Waiting += len(l.queue)
-		} else {
-			b.Due += len(l.queue)
-		}
-		for _, p := range l.queue {
+		for _, p := range l.held {
+			if l.until.After(now) || p.until.After(now) {
+				b.Waiting++
+			} else {
+				b.Due++
+			}
 			if b.Oldest.IsZero() || p.enqueued.Before(b.Oldest) {
 				b.Oldest = p.enqueued
 			}
@@ -367,19 +490,11 @@ func (c *claims) claimed(l store.Lane) *lane {
 	return ln
 }
 
-// putOff reports whether the channel's first delivery is not due yet.
-func (c *claims) putOff(ch chat.Channel, now time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.lanes[ch]
-	return l != nil && l.until.After(now)
-}
-
 // lane returns the channel's lane, a new one if it has none.
 func (c *claims) lane(ch chat.Channel) *lane {
 	l := c.lanes[ch]
 	if l == nil {
-		l = &lane{channel: ch}
+		l = &lane{channel: ch, held: make(map[store.DeliveryID]promise)}
 		c.lanes[ch] = l
 	}
 	return l
@@ -398,63 +513,69 @@ func (c *claims) putLane(l *lane) {
 	switch {
 	case l.token != 0:
 		c.sent.add(l)
-	case len(l.queue) == 0:
+	case len(l.held) == 0 && !l.until.After(time.Now()):
 		delete(c.lanes, l.channel)
-	case l.until.IsZero():
-		a.ready.add(l)
+	case len(l.held) == 0: // it is held off although it has nothing: remembered until it has
 	default:
-		a.waiting.add(l)
+		if l.wake = l.due(); l.wake.IsZero() {
+			a.ready.add(l)
+		} else {
+			a.waiting.add(l)
+		}
 	}
 }
 
 // push adds a promise to its lane, or replaces the one with its id.
 func (c *claims) push(ch chat.Channel, p promise) {
 	l := c.lane(ch)
-	i, found := l.find(p.id)
-	if found {
-		l.queue[i] = p
-	} else {
-		l.queue = slices.Insert(l.queue, i, p)
-		if p.breaking {
-			l.breaking++
-		}
-	}
+	l.remove(p.id)
+	l.insert(p)
 	c.putLane(l)
 }
 
-// drop takes a promise out of its lane. If it was the first, the next one is
-// due.
+// drop takes a promise out of its lane. If the lane was put off for it, the
+// next one is due.
 func (c *claims) drop(ch chat.Channel, id store.DeliveryID) {
 	l := c.lanes[ch]
-	if l == nil {
+	if l == nil || !l.remove(id) {
 		return
 	}
-	i, found := l.find(id)
-	if !found {
-		return
-	}
-	if l.queue[i].breaking {
-		l.breaking--
-	}
-	if i == 0 {
-		l.until = time.Time{}
-		l.queue = l.queue[1:]
-	} else {
-		l.queue = slices.Delete(l.queue, i, i+1)
+	if l.blocker == id {
+		l.until, l.blocker = time.Time{}, 0
 	}
 	c.putLane(l)
 }
 
-func (l *lane) find(id store.DeliveryID) (int, bool) {
-	return slices.BinarySearchFunc(l.queue, id, func(p promise, id store.DeliveryID) int {
-		switch {
-		case p.id < id:
-			return -1
-		case p.id > id:
-			return 1
+// putOffFor puts a lane off for one of its deliveries; the zero time ends that.
+func (c *claims) putOffFor(ch chat.Channel, id store.DeliveryID, until time.Time) {
+	l := c.lane(ch)
+	l.until, l.blocker = until, id
+	if until.IsZero() {
+		l.blocker = 0
+	}
+	c.putLane(l)
+}
+
+// candidates returns the deliveries that may be begun now, the next first: some
+// of them may be gone in a commit that is under way.
+func (c *claims) candidates(ch chat.Channel, now time.Time) (ids []store.DeliveryID) {
+	const most = 8
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lanes[ch]
+	if l == nil || l.until.After(now) {
+		return nil
+	}
+	for _, p := range l.line[:min(len(l.line), most)] {
+		ids = append(ids, p.id)
+	}
+	for _, p := range l.loose[:min(len(l.loose), most)] {
+		if p.until.After(now) {
+			break
 		}
-		return 0
-	})
+		ids = append(ids, p.id)
+	}
+	return ids
 }
 
 // An index keeps its members in the order of less and finds the first at once;

@@ -34,6 +34,9 @@ func rows(e *news.Entry) []row {
 		{timeBucket, string(sourceKey(e.Source)) + string(when) + string(appendName(nil, e.Entry)), seen},
 		{allBucket, place, seen},
 	}
+	if e.URL != "" {
+		out = append(out, row{urlBucket, string(urlKey(e.URL)) + string(ref), []byte{}})
+	}
 	if e.Withdrawn {
 		return out
 	}
@@ -335,6 +338,13 @@ func join(ctx context.Context, all []*merge) (*run, error) {
 		}
 	}
 	return nil, ctx.Err()
+}
+
+// named reports whether a word of the quote's speaker or role begins with
+// prefix.
+func named(q *news.Quote, prefix string) bool {
+	begins := func(w string) bool { return strings.HasPrefix(w, prefix) }
+	return slices.ContainsFunc(words(q.Speaker), begins) || slices.ContainsFunc(words(q.Role), begins)
 }
 
 // hasWord reports whether a word of the quote begins with prefix.

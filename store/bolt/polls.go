@@ -172,7 +172,7 @@ func (r *recorder) record(s *Store, id news.SourceID, p store.Poll) error {
 			return err
 		}
 	}
-	if err := r.tell(s, id); err != nil {
+	if err := r.tell(s, id, p); err != nil {
 		return err
 	}
 	return r.saveSource(p)
@@ -180,6 +180,15 @@ func (r *recorder) record(s *Store, id news.SourceID, p store.Poll) error {
 
 func (r *recorder) saveSource(p store.Poll) error {
 	src := &r.source
+	if p.Gap != (store.Gap{}) {
+		src.Gap = store.Gap{From: utc(p.Gap.From), To: utc(p.Gap.To), Seen: r.now.Round(0)}
+	}
+	if p.Successor != "" {
+		src.Successor = p.Successor
+	}
+	if r.done.Added+r.done.Edited+r.done.Withdrawn > 0 {
+		src.Active = r.now.Round(0)
+	}
 	src.Title, src.Format, src.Ended, src.Cursor = p.Title, p.Format, p.Ended, p.Cursor
 	src.Next, src.Planned = p.Next.UTC().Round(0), r.now.Round(0)
 	if src.FirstSeen.IsZero() {
@@ -194,9 +203,12 @@ func (r *recorder) saveSource(p store.Poll) error {
 }
 
 // tell promises the loud changes, new entries before edits, so that what is
-// not yet known does not wait for a correction of what is.
-func (r *recorder) tell(s *Store, id news.SourceID) error {
-	if len(r.loud) == 0 {
+// not yet known does not wait for a correction of what is; then what is told
+// of the page itself.
+func (r *recorder) tell(s *Store, id news.SourceID, p store.Poll) error {
+	ended, first := p.Ended && !r.source.Ended, r.source.FirstSeen.IsZero()
+	changed := len(r.loud) > 0 || p.Ended != r.source.Ended || r.done.Added+r.done.Edited+r.done.Withdrawn > 0
+	if !changed {
 		return nil
 	}
 	subs, err := r.t.subscriptions(id)
@@ -219,6 +231,14 @@ func (r *recorder) tell(s *Store, id news.SourceID) error {
 			}
 		}
 	}
+	if err := r.mail.heads(); err != nil {
+		return err
+	}
+	if ended && !first {
+		if err := r.mail.closings(); err != nil {
+			return err
+		}
+	}
 	r.done.Enqueued = r.mail.made
 	return nil
 }
@@ -226,6 +246,9 @@ func (r *recorder) tell(s *Store, id news.SourceID) error {
 // change saves one change. One that is saved already changes nothing.
 func (r *recorder) change(id news.SourceID, c news.Change) error {
 	c.Entry.Source = id
+	if reserved(c.Entry.Entry) {
+		return nil
+	}
 	if c.Kind == news.Missed {
 		return r.missed(c)
 	}
@@ -250,14 +273,25 @@ func (r *recorder) change(id news.SourceID, c news.Change) error {
 	if err := r.t.putEntry(prev, &e); err != nil {
 		return err
 	}
-	r.count(c.Kind)
+	if prev != nil && e.Revision > prev.Revision {
+		if err := r.t.keepRevision(prev); err != nil {
+			return err
+		}
+	}
+	r.count(c.Kind, prev != nil && prev.Withdrawn, e.Withdrawn)
 	if !c.Quiet && c.Kind != news.Aliased {
 		r.loud = append(r.loud, loud{entry: e, added: c.Kind == news.Added})
 	}
 	return nil
 }
 
-func (r *recorder) count(kind news.ChangeKind) {
+func (r *recorder) count(kind news.ChangeKind, was, is bool) {
+	switch {
+	case is && !was:
+		r.source.Withdrawn++
+	case was && !is:
+		r.source.Withdrawn--
+	}
 	switch kind {
 	case news.Added:
 		r.done.Added++
@@ -444,12 +478,12 @@ func (y *syncer) subscriptions(want []store.Subscription) error {
 	for _, sub := range want {
 		key := appendLane(sourceKey(sub.Source), sub.Channel)
 		wanted[string(key)] = true
-		rec := subRecord{Source: sub.Source, Channel: sub.Channel, Silent: sub.Silent}
+		rec := subRecord(sub)
 		var old subRecord
 		if _, err := y.t.get(subBucket, key, &old); err != nil {
 			return err
 		}
-		if old == rec {
+		if old.equal(rec) {
 			continue
 		}
 		if err := y.t.put(subBucket, key, &rec); err != nil {
@@ -489,6 +523,23 @@ func (y *syncer) subscriptions(want []store.Subscription) error {
 	return nil
 }
 
+// subscribed reports whether the channel is told the source.
+func (t *txn) subscribed(source news.SourceID, ch chat.Channel) (bool, error) {
+	_, ok, err := t.subscription(source, ch)
+	return ok, err
+}
+
+// subscription returns the channel's subscription to the source, or to every
+// source.
+func (t *txn) subscription(source news.SourceID, ch chat.Channel) (sub subRecord, ok bool, err error) {
+	ok, err = t.get(subBucket, appendLane(sourceKey(source), ch), &sub)
+	if ok || err != nil {
+		return sub, ok, err
+	}
+	ok, err = t.get(subBucket, appendLane(sourceKey(""), ch), &sub)
+	return sub, ok, err
+}
+
 // unsubscribe drops the channel's deliveries from sources that were never
 // tried.
 func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) error {
@@ -498,14 +549,11 @@ func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) er
 		if err := unseal(outBucket, k, v, &d); err != nil {
 			return err
 		}
-		if !sources[d.Entry.Source] || d.Attempts > 0 || !d.Tried.IsZero() {
+		if !sources[d.Entry.Source] && !sources[""] || d.Attempts > 0 || !d.Tried.IsZero() || d.Edit || d.Entry.Source == "" {
 			return nil
 		}
-		key := appendLane(refKey(d.Entry), ch)
-		if v := y.t.raw(receiptBucket, key); v != nil {
-			if r, err := openReceipt(key, v); err != nil || r.Message != "" {
-				return err
-			}
+		if wanted, err := y.t.subscribed(d.Entry.Source, ch); wanted || err != nil {
+			return err
 		}
 		drop = append(drop, d)
 		return nil

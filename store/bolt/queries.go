@@ -167,7 +167,7 @@ func (s *Store) Quotes(ctx context.Context, q store.Query) (quotes []store.Quote
 	for _, id := range q.Sources {
 		f.sources[string(sourceKey(id))] = true
 	}
-	if err := s.view(ctx, func(t *txn) error { return f.find(ctx, t, q.Words) }); err != nil {
+	if err := s.view(ctx, func(t *txn) error { return f.find(ctx, t, q.Words, q.Speaker) }); err != nil {
 		return nil, false, err
 	}
 	return f.hits, f.page.more, nil
@@ -177,15 +177,17 @@ func (s *Store) Quotes(ctx context.Context, q store.Query) (quotes []store.Quote
 type finder struct {
 	*page
 	sources  map[string]bool // by key; empty = all
+	speaker  []string        // words of the speaker's name or role
 	frequent []string        // words that are looked for in the quotes themselves
 	entry    news.Entry      // the last one read
 	ref      []byte          // its key
 	hits     []store.QuoteHit
 }
 
-func (f *finder) find(ctx context.Context, t *txn, text string) error {
+func (f *finder) find(ctx context.Context, t *txn, text, speaker string) error {
 	var all []*merge
-	for _, w := range words(text) {
+	f.speaker = words(speaker)
+	for _, w := range append(words(text), f.speaker...) {
 		if m := t.having(w); m != nil {
 			all = append(all, m)
 		} else {
@@ -222,13 +224,18 @@ func (f *finder) consider(t *txn, at, firstSeen []byte) (done bool, err error) {
 	if len(f.sources) > 0 && (n < 0 || !f.sources[string(ref[:n])]) || !f.visible(firstSeen) {
 		return false, nil
 	}
-	if len(f.frequent) > 0 {
+	if len(f.frequent)+len(f.speaker) > 0 {
 		q, err := f.quote(t, ref, at[end:])
 		if err != nil {
 			return false, err
 		}
 		for _, w := range f.frequent {
 			if !hasWord(&q, w) {
+				return false, nil
+			}
+		}
+		for _, w := range f.speaker {
+			if !named(&q, w) {
 				return false, nil
 			}
 		}
@@ -313,15 +320,23 @@ func (s *Store) Sources(ctx context.Context) ([]store.SourceStatus, error) {
 	defer c.mu.Unlock()
 	list := make([]store.SourceStatus, 0, len(c.sources))
 	for _, src := range c.sources {
-		rec := &src.rec
-		list = append(list, store.SourceStatus{
-			Source: rec.Source, Title: rec.Title, Format: rec.Format, Ended: rec.Ended,
-			Entries: rec.Entries, Newest: rec.Newest, FirstSeen: rec.FirstSeen, LastRead: rec.Cursor.Read,
-			Failures: src.failures, Problem: src.problem, Next: src.due.Round(0),
-		})
+		st := src.rec.status()
+		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.Round(0)
+		list = append(list, st)
 	}
 	slices.SortFunc(list, func(a, b store.SourceStatus) int { return cmp.Compare(a.Source.ID, b.Source.ID) })
 	return list, nil
+}
+
+// live adds to a status what only memory holds.
+func (s *Store) live(st *store.SourceStatus) {
+	c := s.claims
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if src := c.sources[st.Source.ID]; src != nil {
+		st.LastRead = src.rec.Cursor.Read
+		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.Round(0)
+	}
 }
 
 // Receipt implements [store.Queries].

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
@@ -15,7 +17,7 @@ import (
 
 // schema is the version of the layout below. A file with a higher one is
 // refused; a lower one is brought up when it is opened.
-const schema = 1
+const schema = 2
 
 // The layout. A name is its length in two bytes and its bytes; a ref is the
 // names of source and entry; a lane is the names of adapter and channel. A
@@ -24,6 +26,7 @@ const schema = 1
 //
 //	bucket     key                             value
 //	meta       "schema" "ledger" "epoch"       records: number, id, number of openings
+//	           "copying" "copied"              records: when a copy was begun; copyRecord of a file that is one
 //	source     name                            record: sourceRecord
 //	sub        source name + lane              record: subRecord
 //	entry      ref                             record: news.Entry, as last recorded
@@ -35,9 +38,19 @@ const schema = 1
 //	spoken     speaker name + time + ref       nothing
 //	speaker    time + speaker name             record: the name; the time is that of the newest entry in spoken
 //	out        lane + delivery id              record: deliveryRecord
-//	pending    ref + lane                      delivery id in out
-//	receipt    ref + lane                      record: store.Receipt; without Message = nothing stands
+//	pending    slot + lane                     delivery id in out
+//	receipt    slot + lane                     record: store.Receipt; without Message = nothing stands
+//	message    lane + message name             the slot whose receipt it is
 //	abandoned  number                          record: deliveryRecord
+//	revision   ref + number                    record: news.Entry, as it was at that revision
+//	url        hash of an address + ref        nothing
+//	rollup     lane + number                   record: rollupRecord
+//	folded     lane + number + time + ref      nothing
+//	kept       key                             bytes another room keeps
+//
+// A slot is the ref of an entry, or for what is no entry's card a ref whose
+// entry name begins with NUL; see courier.go. Schema 1 had no message,
+// revision, url, rollup, folded and kept.
 //
 // A record is a version byte, the CRC-32C of key and payload, and the payload
 // in JSON. Fields of records are added, never renamed, reused or given another
@@ -58,18 +71,25 @@ const (
 	pendingBucket   = "pending"
 	receiptBucket   = "receipt"
 	abandonedBucket = "abandoned"
+	messageBucket   = "message"
+	revisionBucket  = "revision"
+	urlBucket       = "url"
+	rollupBucket    = "rollup"
+	foldedBucket    = "folded"
+	keptBucket      = "kept"
 )
 
 // buckets are all there are; Open makes those that are missing.
 var buckets = []string{
 	metaBucket, sourceBucket, subBucket, entryBucket, knownBucket, aliasBucket, timeBucket, allBucket,
 	wordBucket, spokenBucket, speakerBucket, outBucket, pendingBucket, receiptBucket, abandonedBucket,
+	messageBucket, revisionBucket, urlBucket, rollupBucket, foldedBucket, keptBucket,
 }
 
 // recordBuckets are those whose values are records.
 var recordBuckets = []string{
 	metaBucket, sourceBucket, subBucket, entryBucket, knownBucket, aliasBucket, speakerBucket,
-	outBucket, receiptBucket, abandonedBucket,
+	outBucket, receiptBucket, abandonedBucket, revisionBucket, rollupBucket, keptBucket,
 }
 
 // A sourceRecord is what is known of a source that is or was followed.
@@ -81,17 +101,57 @@ type sourceRecord struct {
 	Ended     bool        `json:",omitempty"`
 	FirstSeen time.Time   `json:",omitzero"`
 	Entries   int         `json:",omitempty"`
+	Withdrawn int         `json:",omitempty"` // of the entries
+	Active    time.Time   `json:",omitzero"`  // when an entry was last added or changed
+	Gap       store.Gap   `json:",omitzero"`
+	Successor string      `json:",omitempty"`
 	Newest    time.Time   `json:",omitzero"`
 	Cursor    news.Cursor `json:",omitzero"`
 	Next      time.Time   `json:",omitzero"` // due again, as planned
 	Planned   time.Time   `json:",omitzero"` // when Next was set; tells a wait from a clock that jumped
 }
 
+// active returns when an entry was last added or changed.
+func (r *sourceRecord) active() time.Time {
+	if r.Active.IsZero() {
+		return r.FirstSeen
+	}
+	return r.Active
+}
+
+// status returns what is known of the source, but for what only memory holds.
+func (r *sourceRecord) status() store.SourceStatus {
+	return store.SourceStatus{
+		Source: r.Source, Title: r.Title, Format: r.Format, Ended: r.Ended, Entries: r.Entries, Newest: r.Newest,
+		FirstSeen: r.FirstSeen, LastRead: r.Cursor.Read, Active: r.active(), Gap: r.Gap, Successor: r.Successor,
+	}
+}
+
 // A subRecord is a subscription; its key says whose and to what.
 type subRecord struct {
 	Source  news.SourceID
 	Channel chat.Channel
-	Silent  bool `json:",omitempty"`
+	Silent  bool        `json:",omitempty"`
+	Style   store.Style `json:",omitempty"`
+	Publish bool        `json:",omitempty"`
+	Closing bool        `json:",omitempty"`
+	Delete  bool        `json:",omitempty"`
+	Tags    []string    `json:",omitempty"`
+}
+
+func (r subRecord) equal(o subRecord) bool {
+	same := slices.Equal(r.Tags, o.Tags)
+	r.Tags, o.Tags = nil, nil
+	return same && reflect.DeepEqual(r, o)
+}
+
+// A rollupRecord is a roll-up of entries in a channel.
+type rollupRecord struct {
+	Source  news.SourceID `json:",omitempty"`
+	Earlier bool          `json:",omitempty"`
+	Begun   time.Time
+	Until   time.Time `json:",omitzero"` // not sent before
+	Count   int
 }
 
 // A knownRecord is a news.Known, which has no JSON form of its own.
@@ -127,8 +187,11 @@ func knownOf(e *news.Entry) *knownRecord {
 // A deliveryRecord is a delivery with what only the engine needs of it.
 type deliveryRecord struct {
 	store.Delivery
-	Renewed time.Time `json:",omitzero"` // when Revision was promised
-	Planned time.Time `json:",omitzero"` // when NextAttempt was set
+	Renewed time.Time `json:",omitzero"`  // when Revision was promised
+	Planned time.Time `json:",omitzero"`  // when NextAttempt was set
+	Edit    bool      `json:",omitempty"` // its message stands and is to be edited
+	Alone   bool      `json:",omitempty"` // NextAttempt puts off this delivery only
+	Hold    time.Time `json:",omitzero"`  // not before, and the lane goes on
 }
 
 // maxName bounds a name in a key; bbolt takes keys up to 32 KiB.

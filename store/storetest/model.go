@@ -62,8 +62,31 @@ type modelDelivery struct {
 	revision int
 	attempts int
 	tried    bool
-	waits    bool
+	edit     bool // its message stands
+	waits    bool // and its lane with it
+	alone    bool // it waits by itself
 	key      string
+}
+
+// next returns the delivery that Begin should take of a lane, nil if none is
+// due: what has no message goes before what is to be edited.
+func next(lane []*modelDelivery) *modelDelivery {
+	if slices.ContainsFunc(lane, func(d *modelDelivery) bool { return d.waits }) {
+		return nil
+	}
+	for _, edits := range []bool{false, true} {
+		for _, d := range lane {
+			if d.edit == edits && !d.alone {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// drop takes a delivery out of its lane.
+func (m *model) drop(ch string, d *modelDelivery) {
+	m.lanes[ch] = slices.DeleteFunc(m.lanes[ch], func(x *modelDelivery) bool { return x == d })
 }
 
 // tellRandom tells a random story of 150 steps.
@@ -122,7 +145,7 @@ func (m *model) resubscribe() {
 				continue
 			}
 			m.lanes[ch] = slices.DeleteFunc(m.lanes[ch], func(d *modelDelivery) bool {
-				return d.ref.Source == id && d.attempts == 0 && !d.tried && m.receipts[ch+" "+d.ref.String()].Message == ""
+				return d.ref.Source == id && d.attempts == 0 && !d.tried && !d.edit
 			})
 		}
 		m.subs[id] = now
@@ -223,7 +246,7 @@ func (m *model) promise(e news.Entry, added bool) (made int) {
 		case r.Gone:
 			continue
 		case added && subscribed, r.Message != "", filed && subscribed && !e.Withdrawn:
-			m.lanes[ch] = append(m.lanes[ch], &modelDelivery{ref: e.Ref, revision: e.Revision})
+			m.lanes[ch] = append(m.lanes[ch], &modelDelivery{ref: e.Ref, revision: e.Revision, edit: r.Message != ""})
 		default:
 			continue
 		}
@@ -241,7 +264,7 @@ func (m *model) work() {
 		got = append(got, l.Channel.ID)
 	}
 	for ch, queue := range m.lanes {
-		if len(queue) > 0 && !queue[0].waits {
+		if next(queue) != nil {
 			want = append(want, ch)
 		}
 	}
@@ -263,11 +286,11 @@ func (m *model) work() {
 func (m *model) deliver(l store.Lane) (again bool) {
 	m.Helper()
 	ch := l.Channel.ID
-	if len(m.lanes[ch]) == 0 || m.lanes[ch][0].waits {
+	d := next(m.lanes[ch])
+	if d == nil {
 		m.nothing(l)
 		return false
 	}
-	d := m.lanes[ch][0]
 	w := m.begin(l)
 	m.checkWork(ch, d, w)
 	if m.Failed() {
@@ -289,14 +312,15 @@ func (m *model) deliver(l store.Lane) (again bool) {
 		put.Unknown = true
 		m.ok(m.s.Postpone(m.ctx, l, id, put))
 	case 3:
-		d.tried, d.waits = false, true
+		put.Alone = d.edit && m.rng.IntN(2) == 0
+		d.tried, d.waits, d.alone = false, !put.Alone, put.Alone
 		put.Until = time.Now().Add(long)
 		m.ok(m.s.Postpone(m.ctx, l, id, put))
-		return false
+		return put.Alone
 	case 4:
 		m.ok(m.s.Abandon(m.ctx, l, id, "refused"))
 		m.abandoned++
-		m.lanes[ch] = m.lanes[ch][1:]
+		m.drop(ch, d)
 	default:
 		m.settle(l, d, w, triedBefore)
 	}
@@ -343,10 +367,10 @@ func (m *model) settle(l store.Lane, d *modelDelivery, w store.Work, tried bool)
 	m.ok(m.s.Settle(m.ctx, l, w.Delivery.ID, r))
 	m.receipts[ch+" "+d.ref.String()] = r
 	if d.revision > r.Revision && !r.Gone {
-		d.attempts, d.tried = 0, false
+		d.attempts, d.tried, d.edit = 0, false, r.Message != ""
 		return
 	}
-	m.lanes[ch] = m.lanes[ch][1:]
+	m.drop(ch, d)
 }
 
 func (m *model) resume() {
@@ -380,10 +404,13 @@ func (m *model) compare(part int) {
 	}
 	want := store.Backlog{Abandoned: m.abandoned}
 	for _, queue := range m.lanes {
-		if len(queue) > 0 && queue[0].waits {
-			want.Waiting += len(queue)
-		} else {
-			want.Due += len(queue)
+		blocked := slices.ContainsFunc(queue, func(d *modelDelivery) bool { return d.waits })
+		for _, d := range queue {
+			if blocked || d.alone {
+				want.Waiting++
+			} else {
+				want.Due++
+			}
 		}
 	}
 	m.same("backlog", m.backlog(), want)

@@ -214,7 +214,10 @@ var sourceCases = []testCase{
 		if d := got.Next.Sub(next); d < -time.Second || d > time.Second {
 			p.Errorf("next %v, want %v", got.Next, next)
 		}
-		got.FirstSeen, got.Next = time.Time{}, time.Time{}
+		if !got.Active.Equal(got.FirstSeen) {
+			p.Errorf("active %v, first seen %v", got.Active, got.FirstSeen)
+		}
+		got.FirstSeen, got.Next, got.Active = time.Time{}, time.Time{}, time.Time{}
 		p.same("status", got, store.SourceStatus{
 			Source: source("harbour"), Title: "Harbour live", Format: "rss", Ended: true,
 			Entries: 2, Newest: noon.Add(2 * time.Minute), LastRead: noon,
