@@ -43,6 +43,8 @@ func commands() []command {
 			}}, "/quotes harbour master 3", (*Bot).quotes},
 		{chat.CommandSpec{Name: "summary", Summary: "The updates that best stand for a period",
 			Options: []chat.OptionSpec{source, since}}, "/summary harbour 6h", (*Bot).summary},
+		{chat.CommandSpec{Name: "status", Summary: "How sources and deliveries are doing: last reading, next, delays, errors",
+			Options: []chat.OptionSpec{source}}, "/status harbour", (*Bot).status},
 		{chat.CommandSpec{Name: "help", Summary: "What you can ask"}, "/help", (*Bot).help},
 	}
 }
