@@ -128,7 +128,7 @@ func change(f func(context.Context, ...store.DeliveryID) (int, error)) http.Hand
 func sendBackup(w http.ResponseWriter, r *http.Request, o Office) {
 	w.Header().Set("Trailer", sizeTrailer)
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := &countingWriter{w: w}
+	out := &patientWriter{w: w, control: http.NewResponseController(w)}
 	n, err := o.Backup(r.Context(), out)
 	switch {
 	case err == nil:
@@ -141,15 +141,24 @@ func sendBackup(w http.ResponseWriter, r *http.Request, o Office) {
 	}
 }
 
-type countingWriter struct {
-	w io.Writer
-	n int64
+// A patientWriter counts, and gives a reader that has stopped up: while a copy
+// is written, the ledger keeps everything that the copy holds.
+type patientWriter struct {
+	w       io.Writer
+	control *http.ResponseController
+	n       int64
 }
 
+// writePatience is how long a reader of a backup may take for one piece.
+const writePatience = 30 * time.Second
+
 // Write writes on.
-func (c *countingWriter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
+func (p *patientWriter) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(time.Now().Add(writePatience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	n, err := p.w.Write(b)
+	p.n += int64(n)
 	return n, err
 }
 
