@@ -166,12 +166,18 @@ func (x *exchange) judge(cur news.Cursor) (*exchange, error) {
 	err := &news.ReadError{
 		RetryAfter: retryAfter(x.resp.Header, time.Now()),
 		Gone:       x.resp.StatusCode == http.StatusGone,
-		Err:        x.describe(errors.New(statusText(x.resp.StatusCode))),
+		Err:        x.describe(&statusError{x.resp.StatusCode}),
 	}
 	x.timer.Reset(drainTime) // the page that goes with it is not worth the wait
 	x.close()
 	return nil, err
 }
+
+// A statusError is an answer that is no document.
+type statusError struct{ code int }
+
+// Error names the status.
+func (e *statusError) Error() string { return statusText(e.code) }
 
 // statusText names a status in our words, not in the server's.
 func statusText(code int) string {

@@ -21,8 +21,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -40,6 +42,8 @@ type Options struct {
 	MaxBody   int64         // largest document, in bytes after unpacking; 0 means 15 MiB
 	Timeout   time.Duration // for one reading, redirects and body included; 0 means 30 s
 	PerHost   int           // requests to one host at the same time; 0 means 4
+	// Profiles are site profiles of the user's, tried before our own.
+	Profiles []parse.Profile
 }
 
 const (
@@ -53,6 +57,7 @@ type Client struct {
 	userAgent []string
 	maxBody   int64
 	timeout   time.Duration
+	profiles  []parse.Profile
 	public    *http.Transport // dials public addresses only
 	private   *http.Transport // dials loopback and private ones too
 	hosts     hosts
@@ -68,6 +73,7 @@ func New(o Options) *Client {
 		userAgent: []string{o.UserAgent},
 		maxBody:   orDefault(o.MaxBody, defaultMaxBody),
 		timeout:   orDefault(o.Timeout, defaultTimeout),
+		profiles:  o.Profiles,
 		parsing:   make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	if o.UserAgent == "" {
@@ -106,17 +112,49 @@ func (c *Client) Close() {
 // source is asked only for what is newer. A snapshot that is Unchanged holds a
 // cursor and a wait, nothing else.
 //
+// A page that holds no entries is read through a feed that it offers, if one
+// belongs to it; cur.Via remembers which. When that feed is gone the page is
+// read again.
+//
 // Errors are of type *[news.ReadError] and one line long. When ctx is done
 // they wrap its error.
 func (c *Client) Fetch(ctx context.Context, src news.Source, cur news.Cursor) (news.Snapshot, error) {
-	x, err := c.open(ctx, src.URL, src.Private, cur)
+	address := src.URL
+	if cur.Via != "" {
+		address = cur.Via
+	}
+	snap, err := c.read(ctx, src, address, cur)
+	if cur.Via != "" && gone(err) {
+		snap, err = c.read(ctx, src, src.URL, news.Cursor{Begun: cur.Begun, Live: cur.Live})
+		cur.Via = ""
+	} else if err == nil {
+		snap.Cursor.Via = cur.Via
+	}
+	unknown, ok := errors.AsType[*parse.UnknownError](err)
+	if !ok || cur.Via != "" || src.Format != "" || len(unknown.Alternates) == 0 {
+		return snap, err
+	}
+	page, perr := url.Parse(src.URL)
+	if perr != nil {
+		return snap, err // unreachable: it was read
+	}
+	feed, ferr := c.instead(ctx, src, page, unknown)
+	if ferr != nil {
+		return snap, err
+	}
+	return feed, nil
+}
+
+// read reads one address of a source.
+func (c *Client) read(ctx context.Context, src news.Source, address string, cur news.Cursor) (news.Snapshot, error) {
+	x, err := c.open(ctx, address, src.Private, cur)
 	if err != nil {
 		return news.Snapshot{}, err
 	}
 	defer x.close()
 	wait := freshness(x.resp.Header)
 	if x.resp.StatusCode == http.StatusNotModified {
-		cur.Read = time.Now().UTC()
+		cur.Read = now()
 		return news.Snapshot{Unchanged: true, Cursor: cur, Wait: wait}, nil
 	}
 	buf := c.buffers.Get().(*bytes.Buffer)
@@ -124,30 +162,34 @@ func (c *Client) Fetch(ctx context.Context, src news.Source, cur news.Cursor) (n
 	if err := x.readBody(buf, c.maxBody); err != nil {
 		return news.Snapshot{}, err
 	}
-	now := time.Now().UTC()
+	read := now()
 	sum := sha256.Sum256(buf.Bytes())
 	next := news.Cursor{
 		ETag:         validator(x.resp.Header, "Etag"),
 		LastModified: validator(x.resp.Header, "Last-Modified"),
 		Body:         hex.EncodeToString(sum[:]),
 		Format:       cur.Format,
-		Read:         now,
+		Read:         read,
+		Live:         cur.Live,
 	}
 	if next.Body == cur.Body {
 		return news.Snapshot{Unchanged: true, Cursor: next, Wait: wait}, nil
 	}
 	snap, err := c.parse(ctx, parse.Document{
 		URL: x.url.String(), ContentType: x.resp.Header.Get("Content-Type"),
-		Body: buf.Bytes(), Format: src.Format, Now: now,
+		Body: buf.Bytes(), Format: src.Format, Now: read, Profiles: c.profiles,
+		Links: x.resp.Header.Values("Link"), Fragments: src.Fragments, Live: cur.Live,
 	})
 	if err != nil {
 		return news.Snapshot{}, &news.ReadError{Err: fmt.Errorf("read %s: %w", x.url.Host, err)}
 	}
-	next.Format = snap.Format
+	next.Format, next.Live = snap.Format, snap.Live
 	snap.Cursor = next
 	snap.Wait = max(snap.Wait, wait)
 	return snap, nil
 }
+
+func now() time.Time { return time.Now().UTC() }
 
 // keepBuffer is the largest buffer kept for the next document: most live pages
 // fit, and sixteen of them at the same time are no burden.
