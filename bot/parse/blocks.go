@@ -26,7 +26,7 @@ func parseBlocks(d *document) (reading, error) {
 	if len(entries) == 0 {
 		return r, refusal("has no blocks that repeat with times and text")
 	}
-	if d.Format == "" && !p.live(d) && !liveClass(name) && !unmistakable(entries) {
+	if d.Format == "" && p.blog == nil && !p.live(d) && !liveClass(name) && !d.unmistakable(entries) {
 		return r, refusal("has blocks that repeat, but nothing says that they are live")
 	}
 	r.Entries = entries
@@ -38,22 +38,19 @@ func parseBlocks(d *document) (reading, error) {
 // unmistakable reports whether blocks can only be entries though nothing says
 // so: many, named, with headlines, at different times. Comments have no
 // headlines.
-func unmistakable(entries []news.Entry) bool {
-	named, titled, times := 0, 0, map[int64]bool{}
+func (d *document) unmistakable(entries []news.Entry) bool {
+	named, times := 0, map[int64]bool{}
 	for i := range entries {
 		e := &entries[i]
 		if e.Entry != "" {
 			named++
-		}
-		if e.Headline != "" {
-			titled++
 		}
 		if !e.Published.IsZero() {
 			times[e.Published.Unix()] = true
 		}
 	}
 	n := len(entries)
-	return n >= 5 && len(times) >= 3 && named*10 >= n*7 && titled*10 >= n*7
+	return n >= 5 && len(times) >= 3 && named*10 >= n*7 && d.headings*10 >= n*7
 }
 
 // repeatedBlocks finds the group of alike siblings with most text and reads
@@ -65,6 +62,11 @@ func (d *document) repeatedBlocks() ([]news.Entry, string) {
 	}
 	f := finder{d: d}
 	f.measure(p.body)
+	// A container that says what it is needs no times.
+	if f.best == nil && p.blog != nil && p.blog != p.body && p.blog.Data != "html" {
+		f.inside = true
+		f.measure(p.blog)
+	}
 	if f.best == nil {
 		return nil, ""
 	}
@@ -83,6 +85,9 @@ func (d *document) repeatedBlocks() ([]news.Entry, string) {
 			continue
 		}
 		e, ck := d.blockEntry(c)
+		if find(c, isHeading) != nil {
+			d.headings++
+		}
 		e.Entry = news.EntryID(blockID(c))
 		if e.Entry != "" && e.URL == "" && attr(c.Attr, "id") != "" {
 			e.URL = "#" + attr(c.Attr, "id")
@@ -95,9 +100,10 @@ func (d *document) repeatedBlocks() ([]news.Entry, string) {
 		entries, clocks = append(entries, e), append(clocks, ck)
 		day.mark(len(entries) - 1)
 	}
-	if len(entries) < 3 || len(times) < 2 {
+	if len(entries) < 3 || len(times) < 2 && !f.inside {
 		return nil, ""
 	}
+	d.recurringBylines(entries)
 	day.date(d, entries, clocks)
 	return entries, f.best.name()
 }
@@ -146,6 +152,7 @@ type group struct {
 	sig    string
 	n      int
 	timed  int
+	named  int // those with an id
 	linked int // those that are nothing but a link: teasers
 	text   int
 }
@@ -162,6 +169,8 @@ func (g *group) name() string {
 type finder struct {
 	d    *document
 	best *group
+	// inside reports that what is measured is known to be a live blog.
+	inside bool
 }
 
 // A size is what an element holds.
@@ -218,6 +227,9 @@ func (f *finder) measure(n *html.Node) size {
 				groups[sig] = g
 			}
 			g.add(inner, timed)
+			if blockID(c) != "" {
+				g.named++
+			}
 		}
 	}
 	for _, g := range groups {
@@ -251,7 +263,11 @@ func (g *group) add(s size, timed bool) {
 // consider keeps g if it is a better list of entries than the best so far. A
 // tie goes to the signature that sorts first: map order must not decide.
 func (f *finder) consider(g *group) {
-	if g.n < 3 || g.timed*10 < g.n*7 || g.text < g.n*minBlockText || g.linked*2 > g.n {
+	least := minBlockText
+	if f.inside {
+		least /= 4
+	}
+	if g.n < 3 || g.timed*10 < g.n*7 && !(f.inside && g.named*10 >= g.n*7) || g.text < g.n*least || g.linked*2 > g.n {
 		return
 	}
 	if f.best == nil || g.text > f.best.text || g.text == f.best.text && g.sig < f.best.sig {

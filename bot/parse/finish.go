@@ -42,6 +42,9 @@ func (d *document) finish(r *reading) {
 
 func (d *document) tidy(e *news.Entry) {
 	e.Headline = clip(e.Headline, 1000)
+	if first, rest, more := strings.Cut(e.Body, "\n\n"); more && first == e.Headline {
+		e.Body = rest
+	}
 	if len(e.Body) > maxText {
 		e.Body = strings.ToValidUTF8(e.Body[:maxText], "") + " …"
 	}

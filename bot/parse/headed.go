@@ -86,6 +86,37 @@ func follow(n *html.Node) *html.Node {
 	return nil
 }
 
+// isMenu reports whether what stands below a heading is links and hardly
+// anything else: "Follow us", "More stories".
+func (s *section) isMenu() bool {
+	text, link := 0, 0
+	for n := s.start; n != nil && !holdsHeading(n, s.level); n = n.NextSibling {
+		t, l := linkShare(n, false)
+		text, link = text+t, link+l
+	}
+	return text > 0 && link*10 > text*7
+}
+
+// linkShare returns how much text n holds, and how much of it in links.
+func linkShare(n *html.Node, linked bool) (text, link int) {
+	if n.Type == html.TextNode {
+		text = len(strings.TrimSpace(n.Data))
+		if linked {
+			link = text
+		}
+		return text, link
+	}
+	if n.Type != html.ElementNode || ignoredTags[n.Data] {
+		return 0, 0
+	}
+	linked = linked || n.Data == "a"
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		t, l := linkShare(c, linked)
+		text, link = text+t, link+l
+	}
+	return text, link
+}
+
 // sectionEntry reads the nodes from s.start up to the next heading.
 func (d *document) sectionEntry(s *section) news.Entry {
 	e := news.Entry{Headline: s.text}
@@ -229,6 +260,9 @@ func parseHeaded(d *document) (reading, error) {
 		if day.heading(s.text, d) || s.level != level {
 			continue
 		}
+		if s.isMenu() {
+			continue
+		}
 		e := d.sectionEntry(s)
 		if e.Body == "" && len(e.Media) == 0 {
 			continue
@@ -345,6 +379,7 @@ var livePhrases = []string{
 	"latest updates", "newsblog", "newsticker", "news ticker", "minute by minute", "as it happened", "as it happens",
 	"in diretta", "la diretta", "minuto per minuto", "minuto a minuto", "en direct", "minute par minute", "en vivo", "ao vivo", "ao minuto",
 	"im ticker", "live im", "liveverslag", "na żywo", "minuta po minucie", "canlı", "прямой эфир", "онлайн", "živě", "élőben", "direkte", "مباشر", "लाइव",
+	"直播", "实时更新", "ライブ", "速報", "실시간", "זמן אמת", "ζωντανά", "tiempo real", "tempo real", "temps réel", "na zywo",
 }
 
 // saysLive reports whether a title or an address says that a page is live.

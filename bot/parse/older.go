@@ -17,8 +17,8 @@ import (
 // older returns the address of the page before this one; "" if none is known.
 func (d *document) older(r *reading, header rels) string {
 	for _, ref := range []string{r.Older, r.rels["next"], r.rels["prev-archive"], d.profileNext, header["next"], d.pageOlder(r)} {
-		next := absolute(d.base, ref)
-		if next != "" && withoutFragment(next) != withoutFragment(d.URL) {
+		next := withoutFragment(absolute(d.base, ref))
+		if next != "" && next != withoutFragment(d.URL) {
 			return next
 		}
 	}

@@ -30,6 +30,7 @@ type page struct {
 	older   string // the address of that link, if it is one
 	amp     []*html.Node
 	micro   []*html.Node // itemprop=liveBlogUpdate
+	blog    *html.Node   // itemtype=LiveBlogPosting
 	hentry  []*html.Node
 	zones   map[int]int // offsets that times on the page name, with their count
 }
@@ -187,6 +188,10 @@ func (g *gatherer) attribute(n *html.Node, a *html.Attribute) {
 		if _, taken := g.p.ids[a.Val]; !taken {
 			g.p.ids[a.Val] = n
 		}
+	case "itemtype":
+		if g.p.blog == nil && strings.HasSuffix(strings.TrimSpace(a.Val), "/LiveBlogPosting") {
+			g.p.blog = n
+		}
 	case "itemprop":
 		if hasClass(a.Val, "liveBlogUpdate") {
 			g.p.micro = append(g.p.micro, n)
@@ -275,8 +280,11 @@ func leadsOn(n *html.Node) bool {
 		return false
 	}
 	s := textOf(n)
-	return len(s) < 200 && loadsMore(fold(s))
+	return len(s) < 200 && (loadsMore(fold(s)) || n.Data == "a" && strings.Contains(attr(n.Attr, "href"), "page") && olderWords[strings.ToLower(strings.Trim(fold(s), " ‹›<>«»←→"))])
 }
+
+// olderWords are what links between pages say that lead back.
+var olderWords = set("older ältere anteriores anterior précédents precedenti ouder starsze предыдущие")
 
 func loadsMore(s string) bool {
 	if len(s) > 60 {
@@ -439,6 +447,7 @@ func (d *document) blockEntry(n *html.Node) (e news.Entry, c clock) {
 		e.Headline, e.Body = leadLine(n, e.Body)
 	}
 	d.printedTime(&e, &c, pr.stamp)
+	d.dropLead(&e)
 	e.URL = p.permalink
 	return e, c
 }
@@ -527,6 +536,11 @@ func (d *document) moment(s string) time.Time {
 // leadLine takes a bold first line for the headline, where an entry has no
 // heading.
 func leadLine(n *html.Node, body string) (headline, rest string) {
+	if line := boldChild(n); line != "" {
+		if rest, ok := strings.CutPrefix(body, line+"\n\n"); ok {
+			return line, rest
+		}
+	}
 	first := find(n, func(c *html.Node) bool { return c.Data == "p" && fold(textOf(c)) != "" })
 	if first == nil {
 		return "", body
@@ -550,6 +564,24 @@ func leadLine(n *html.Node, body string) (headline, rest string) {
 		return "", body
 	}
 	return line, strings.TrimSpace(rest)
+}
+
+// boldChild returns the line that an element begins with, after its time, if
+// it is all bold.
+func boldChild(n *html.Node) string {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		switch {
+		case c.Type == html.TextNode && strings.TrimSpace(c.Data) == "", c.Type == html.CommentNode, c.Data == "time" && c.Type == html.ElementNode:
+		case c.Type == html.ElementNode && (c.Data == "strong" || c.Data == "b"):
+			if line := oneLine(textOf(c)); len(line) <= 200 {
+				return line
+			}
+			return ""
+		default:
+			return ""
+		}
+	}
+	return ""
 }
 
 // leadingClock reads the time of day that the headline or the text begins

@@ -283,6 +283,7 @@ type document struct {
 	local *time.Location // the zone the page itself shows, if Zone is nil
 
 	goesOn      string // the first link in an entry that says coverage goes on there
+	headings    int    // repeated blocks with a heading; comments have a name in bold
 	cut         bool   // it held more entries than are read
 	profileNext string // where the profile that fits finds older entries
 

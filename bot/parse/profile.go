@@ -390,6 +390,7 @@ func (d *document) profileBody(c *compiled, n *html.Node, e *news.Entry) {
 		pr.widen(paragraph)
 	}
 	e.Body = pr.text()
+	d.dropLead(e)
 	if len(pr.media) > 0 {
 		e.Media = pr.media
 	}

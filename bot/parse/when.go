@@ -239,6 +239,11 @@ type clock struct {
 // the start of s. A bare "12.31" is a number; it needs a word behind it that
 // makes it a time.
 func readClock(s string) (clock, bool) {
+	if plain, ok := otherDigits(s); ok {
+		c, ok := readClock(plain)
+		c.len += clockExcess(s, c.len)
+		return c, ok
+	}
 	i := len(s) - len(strings.TrimLeft(s, " \t\n\r[(\u00a0"))
 	h, n, ok := oneOrTwo(s[i:])
 	if !ok || h > 23 {
@@ -270,6 +275,35 @@ func readClock(s string) (clock, bool) {
 	rest := strings.TrimLeft(s[i:], " \t\n\r\u00a0:|–—-•)].,")
 	c.len = len(s) - len(rest)
 	return c, true
+}
+
+// otherDigits returns the beginning of s, enough for a clock, with its Arabic
+// or Indian digits as European ones; false if it begins with none.
+func otherDigits(s string) (string, bool) {
+	t := strings.TrimLeft(s, " \t\n\r[(\u00a0")
+	r, _ := utf8.DecodeRuneInString(t)
+	if r < 0x660 || !unicode.IsDigit(r) || arabicDigits(string(r))[0] >= utf8.RuneSelf {
+		return "", false
+	}
+	return arabicDigits(clip(s, 40)), true
+}
+
+// clockExcess returns by how much the first n bytes of arabicDigits(s) are
+// longer in s.
+func clockExcess(s string, n int) int {
+	excess := 0
+	for _, r := range s {
+		if n <= 0 {
+			break
+		}
+		width := utf8.RuneLen(r)
+		if r >= 0x660 && arabicDigits(string(r))[0] < 0x80 {
+			excess += width - 1
+			width = 1
+		}
+		n -= width
+	}
+	return excess
 }
 
 func oneOrTwo(s string) (v, n int, ok bool) {
@@ -470,5 +504,5 @@ var dayWords = set(`monday tuesday wednesday thursday friday saturday sunday mon
 func startsWithDigit(s string) bool {
 	s = strings.TrimLeft(s, " \t\n\r[(\u00a0")
 	r, _ := utf8.DecodeRuneInString(s)
-	return r >= '0' && r <= '9'
+	return unicode.IsDigit(r)
 }
