@@ -61,10 +61,10 @@ func (p *porter) trouble(ctx context.Context, w store.Work, rec store.Receipt, e
 	case chat.Rejected:
 		return true, p.abandon(ctx, w, se)
 	case chat.Gone, chat.Frozen:
-		if standing {
+		if standing && !se.Channel {
 			return true, p.settle(ctx, w, leftAlone(w, rec, se.Reason))
 		}
-		if se.Thread {
+		if se.Thread && !standing {
 			rec.Message, rec.Sent, rec.Gone, rec.ThreadGone = "", time.Time{}, true, true
 			return true, p.settle(ctx, w, rec)
 		}

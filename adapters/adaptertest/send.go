@@ -302,7 +302,9 @@ func editShowsTheNewState(t *testing.T, p *Platform) {
 }
 
 func editOfAMissingMessage(t *testing.T, p *Platform) {
-	p.failed(t, p.Adapter.Edit(t.Context(), p.Channel, p.Missing, card()), chat.Gone)
+	if se := p.failed(t, p.Adapter.Edit(t.Context(), p.Channel, p.Missing, card()), chat.Gone); se.Channel {
+		t.Error("the channel is said to refuse; it is the message that is gone")
+	}
 	p.failed(t, p.Adapter.Edit(t.Context(), p.Channel, "no such\nid", card()), chat.Gone)
 	p.failed(t, p.Adapter.Edit(t.Context(), p.Channel, "", card()), chat.Gone)
 	p.count(t, 0)
@@ -345,6 +347,9 @@ func faults(t *testing.T, p *Platform) {
 				p.fail(t, f)
 				before, shown := p.requests(), len(p.Messages())
 				se := p.failed(t, c.call(n), reasons[f])
+				if se.Reason == chat.Gone && c.name == "edit" && !se.Channel {
+					t.Error("the message is said to be gone; it is the channel that refuses")
+				}
 				if got := p.requests() - before; p.Requests != nil && got != 1 {
 					t.Errorf("%d requests, want 1: retries are the engine's", got)
 				}

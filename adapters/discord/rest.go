@@ -171,6 +171,7 @@ func (a *Adapter) refusal(r request, resp *http.Response, answer []byte) error {
 	if e.Reason == chat.RateLimited && e.RetryAfter == 0 {
 		e.RetryAfter, e.Global = retryAfter(resp.Header, f, edge)
 	}
+	e.Channel = e.Reason == chat.Gone && ofChannel(status, f.Code)
 	if e.Reason == chat.Frozen {
 		e.RetryAfter, _ = retryAfter(nil, f, false)
 	}
@@ -178,6 +179,18 @@ func (a *Adapter) refusal(r request, resp *http.Response, answer []byte) error {
 		a.limits.stop(r.route, e.RetryAfter, e.Global, time.Now())
 	}
 	return e
+}
+
+// ofChannel reports whether what is gone is the channel, or the bot's right to
+// be there, and not the message.
+func ofChannel(status, code int) bool {
+	switch code {
+	case 10008, 50005, 50021: // unknown message; another author's; the system's
+		return false
+	case 0:
+		return status == 403 || status == 404
+	}
+	return true
 }
 
 // ofOne reports whether a limit holds for the message that was edited and not

@@ -223,7 +223,7 @@ func inThread(err error) error {
 	switch codeOf(err) {
 	case 10003, 50083, 160005:
 		se := sendError(err)
-		se.Reason, se.Thread = chat.Gone, true
+		se.Reason, se.Thread, se.Channel = chat.Gone, true, false
 		return &se
 	case 50013:
 		se := sendError(err)

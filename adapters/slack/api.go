@@ -348,5 +348,6 @@ func refuse(what string, err *apiError, edit bool) *chat.SendError {
 	}
 	e := fail(v.reason, what, err)
 	e.Remedy = v.remedy
+	e.Channel = v.reason == chat.Gone && err.code != "message_not_found"
 	return e
 }

@@ -255,6 +255,10 @@ type SendError struct {
 	// Thread reports with reason Gone that the Thread of the post is not there
 	// any more, while the channel may be.
 	Thread bool
+	// Channel reports with reason Gone of an Edit or Delete that it is the channel
+	// that is not there or lets nobody in, while the message may stand: what was
+	// to be changed is changed when the channel opens again.
+	Channel bool
 	// Remedy tells the operator what to do, in a sentence; "" if there is
 	// nothing to do but wait.
 	Remedy string
