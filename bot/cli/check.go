@@ -117,7 +117,7 @@ func checkStore(c *config.Config) finding {
 
 // checkAdapters asks each active adapter for itself and for its channels.
 func (e *env) checkAdapters(ctx context.Context, c *config.Config) ([]finding, error) {
-	adapters, err := e.adapters(c, e.logger(c.Log))
+	adapters, err := e.adapters(c, nil, e.logger(c.Log))
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ func configFlag(cmd *cobra.Command, path *string) {
 func (e *env) load(path string) (*config.Config, error) {
 	return config.Load(path, config.Options{
 		Getenv: e.lookup, CheckCron: bot.CheckSchedule, Formats: parse.Formats(), Demos: demo.Names(), Commands: commandNames(),
+		CheckProfile: func(profile []byte) error { _, err := parse.ReadProfiles(profile); return err },
 	})
 }
 
@@ -65,14 +66,15 @@ func newFetcher(c *config.Config) *fetch.Client {
 	})
 }
 
-// adapters makes the active adapters of the configuration.
-func (e *env) adapters(c *config.Config, log *slog.Logger) ([]chat.Adapter, error) {
+// adapters makes the active adapters of the configuration. What they keep over
+// a restart goes into keep; nil keeps nothing.
+func (e *env) adapters(c *config.Config, keep discord.Keeper, log *slog.Logger) ([]chat.Adapter, error) {
 	var list []chat.Adapter
 	for _, a := range c.Adapters {
 		if a.Inactive != "" {
 			continue
 		}
-		made, err := e.adapter(a, log)
+		made, err := e.adapter(a, keep, log)
 		if err != nil {
 			return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
 		}
@@ -81,7 +83,7 @@ func (e *env) adapters(c *config.Config, log *slog.Logger) ([]chat.Adapter, erro
 	return list, nil
 }
 
-func (e *env) adapter(a config.Adapter, log *slog.Logger) (chat.Adapter, error) {
+func (e *env) adapter(a config.Adapter, keep discord.Keeper, log *slog.Logger) (chat.Adapter, error) {
 	log = log.With("adapter", a.Name)
 	switch a.Platform {
 	case config.Slack:
@@ -90,7 +92,7 @@ func (e *env) adapter(a config.Adapter, log *slog.Logger) (chat.Adapter, error) 
 		})
 	case config.Discord:
 		return discord.New(discord.Options{
-			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(),
+			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(), Keep: keep,
 		})
 	default:
 		o := e.consoleOptions()

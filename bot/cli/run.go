@@ -14,9 +14,11 @@ import (
 
 	"github.com/pullquote/pullquote/adapters/console"
 	"github.com/pullquote/pullquote/bot"
+	"github.com/pullquote/pullquote/bot/admin"
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/config"
 	"github.com/pullquote/pullquote/bot/demo"
+	"github.com/pullquote/pullquote/bot/desk"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
 	"github.com/pullquote/pullquote/store/bolt"
@@ -62,13 +64,8 @@ func (e *env) run(ctx context.Context, f runFlags) error {
 	for _, n := range c.Notices {
 		log.Info("configuration", "notice", n)
 	}
-	adapters, err := e.adapters(c, log)
-	if err != nil {
-		return err
-	}
 	path := c.Store
 	if f.dryRun {
-		adapters = e.dryRun(c)
 		dir, err := os.MkdirTemp("", "pullquote-dry-run-")
 		if err != nil {
 			return err
@@ -80,7 +77,7 @@ func (e *env) run(ctx context.Context, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	err = e.follow(ctx, c, st, adapters, log, f)
+	err = e.follow(ctx, c, st, log, f)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil
 		if f.once {
@@ -102,28 +99,40 @@ func openStore(path string) (*bolt.Store, error) {
 }
 
 // follow runs the bot over an open ledger.
-func (e *env) follow(ctx context.Context, c *config.Config, st *bolt.Store, adapters []chat.Adapter, log *slog.Logger, f runFlags) error {
-	told := c.Active
-	if f.dryRun {
-		told = func(chat.Channel) bool { return true }
-	}
-	list, subs := sources(c, told)
-	site, err := demoFor(ctx, list)
+func (e *env) follow(ctx context.Context, c *config.Config, st *bolt.Store, log *slog.Logger, f runFlags) error {
+	adapters, err := e.adapters(c, st, log)
 	if err != nil {
 		return err
 	}
-	known := false // the demo's whole story
+	told := c.Active
+	if f.dryRun {
+		adapters, told = e.dryRun(c), func(chat.Channel) bool { return true }
+	}
+	file := deskFile(c, told)
+	site, err := demoFor(ctx, file.Sources)
+	if err != nil {
+		return err
+	}
 	if site != nil {
 		defer site.Close()
-		if known, err = resumeDemo(ctx, site, list, subs, st); err != nil {
-			return err
-		}
 	}
-	client := newFetcher(c)
-	defer client.Close()
-	b, err := bot.New(bot.Options{
-		Store: st, Fetcher: client, Adapters: adapters, Sources: list, Subscriptions: subs, Logger: log,
-	})
+	d, err := desk.New(ctx, st, file)
+	if err != nil {
+		return err
+	}
+	if err := e.resume(ctx, c, site, d, st, f); err != nil {
+		return err
+	}
+	return e.serve(ctx, c, st, d, adapters, log, f)
+}
+
+// resume lets the demo go on where it was, and says if it has ended.
+func (e *env) resume(ctx context.Context, c *config.Config, site *demo.Server, d *desk.Desk, st store.Store, f runFlags) error {
+	if site == nil {
+		return nil
+	}
+	list, subs := d.Effective()
+	known, err := resumeDemo(ctx, site, list, subs, st)
 	if err != nil {
 		return err
 	}
@@ -131,10 +140,57 @@ func (e *env) follow(ctx context.Context, c *config.Config, st *bolt.Store, adap
 		fmt.Fprintf(e.Err, "The demo's story has been told before, and nothing is posted twice. "+
 			"To see it again: pullquote run --dry-run --config %s, or delete %s first.\n", f.config, c.Store)
 	}
-	if f.once {
-		return e.once(ctx, b)
+	return nil
+}
+
+// serve runs the bot with what stands beside it.
+func (e *env) serve(ctx context.Context, c *config.Config, st *bolt.Store, d *desk.Desk, adapters []chat.Adapter, log *slog.Logger, f runFlags) error {
+	client := newFetcher(c)
+	defer client.Close()
+	metrics := admin.NewMetrics(version())
+	o := bot.Options{
+		Store: st, Fetcher: client, Adapters: adapters, Desk: d, Names: c.Commands, Logger: log, Observer: metrics,
+		EditWindow: c.Delivery.EditWindow, PerMinute: c.Delivery.PerMinute, CatchUp: c.Delivery.CatchUp, Operators: operators(c),
 	}
+	if f.once || f.dryRun {
+		b, err := bot.New(o)
+		if err != nil {
+			return err
+		}
+		if f.once {
+			return e.once(ctx, b)
+		}
+		return b.Run(ctx)
+	}
+	var b *bot.Bot
+	hubs, err := newPush(ctx, c, st, client, func(ctx context.Context, id news.SourceID, contentType string, body []byte) error {
+		return st.Hurry(ctx, id)
+	}, log)
+	if err != nil {
+		return err
+	}
+	if hubs != nil {
+		o.Push = hubs
+	}
+	if b, err = bot.New(o); err != nil {
+		return err
+	}
+	s := newServices(st, metrics, hubs, b, adapters, c, log)
+	if err := s.start(ctx, c); err != nil {
+		return err
+	}
+	defer s.end()
 	return b.Run(ctx)
+}
+
+// operators returns the operators' channels whose adapters are active.
+func operators(c *config.Config) (list []chat.Channel) {
+	for _, ch := range c.Operators {
+		if c.Active(ch) {
+			list = append(list, ch)
+		}
+	}
+	return list
 }
 
 // oncePatience is how long --once waits for rate limits and retries.
