@@ -18,6 +18,9 @@ func (b *Bot) apply(ctx context.Context) error {
 	if err := b.store.Sync(ctx, sources, subs); err != nil {
 		return fmt.Errorf("sync sources: %w", err)
 	}
+	if err := b.poller.follow(sources); err != nil {
+		b.log.Error("schedule not understood", "error", err) // unreachable: they were checked
+	}
 	b.dispatcher.arrange(subs)
 	b.dispatcher.wake()
 	return nil

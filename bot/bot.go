@@ -29,6 +29,10 @@ import (
 // for one source.
 type Fetcher interface {
 	Fetch(ctx context.Context, src news.Source, cur news.Cursor) (news.Snapshot, error)
+	// More reads a page of older entries that a snapshot named (Older).
+	More(ctx context.Context, src news.Source, address string) (news.Snapshot, error)
+	// Read parses a document of the source that was pushed.
+	Read(ctx context.Context, src news.Source, contentType string, body []byte) (news.Snapshot, error)
 }
 
 // Options is what a Bot works with. Store and Fetcher are required.
@@ -93,17 +97,9 @@ func New(o Options) (*Bot, error) {
 		b.observer = unobserved{}
 	}
 	b.dispatcher = newDispatcher(o, log, b.observer)
-	schedules := make(map[news.SourceID]schedule, len(o.Sources))
-	var errs []error
-	for _, src := range o.Sources {
-		s, err := parseSchedule(src)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("source %s: %w", src.ID, err))
-		}
-		schedules[src.ID] = s
-	}
-	b.poller = newPoller(o.Store, o.Fetcher, schedules, orDefault(o.Polls, 16), b.dispatcher.wake, log)
-	return b, errors.Join(errs...)
+	b.poller = newPoller(o, log, b.observer)
+	b.poller.wake, b.poller.tell = b.dispatcher.wake, b.dispatcher.tell
+	return b, b.poller.follow(o.Sources)
 }
 
 func orDefault(n, def int) int {

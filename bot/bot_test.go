@@ -47,6 +47,22 @@ func (w *web) Fetch(_ context.Context, src news.Source, cur news.Cursor) (news.S
 	return snap, err
 }
 
+// More returns the page that was set for the address.
+func (w *web) More(_ context.Context, src news.Source, address string) (news.Snapshot, error) {
+	snap, err := w.Fetch(context.Background(), news.Source{ID: news.SourceID(address)}, news.Cursor{})
+	snap.Cursor = news.Cursor{}
+	return snap, err
+}
+
+// Read takes a pushed body for lines of a page, as show has them.
+func (w *web) Read(_ context.Context, src news.Source, _ string, body []byte) (news.Snapshot, error) {
+	snap := pageOf(strings.Split(string(body), "\n")...)
+	for i := range snap.Entries {
+		snap.Entries[i].Published = time.Now()
+	}
+	return snap, nil
+}
+
 func (w *web) count(id news.SourceID) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,6 +77,11 @@ func (w *web) set(id news.SourceID, page func() (news.Snapshot, error)) {
 
 // show makes a page of entries, newest first, each "id headline".
 func (w *web) show(id news.SourceID, lines ...string) {
+	snap := pageOf(lines...)
+	w.set(id, func() (news.Snapshot, error) { return snap, nil })
+}
+
+func pageOf(lines ...string) news.Snapshot {
 	now := time.Now().Add(-time.Hour)
 	snap := news.Snapshot{Title: "Harbour live", Format: "test"}
 	for i, line := range lines {
@@ -75,7 +96,7 @@ func (w *web) show(id news.SourceID, lines ...string) {
 			Published: now.Truncate(time.Hour).Add(time.Duration(n) * time.Minute),
 		})
 	}
-	w.set(id, func() (news.Snapshot, error) { return snap, nil })
+	return snap
 }
 
 // platform is an Adapter that keeps what a reader of its channels sees. It
@@ -266,13 +287,14 @@ func (p *platform) calls() []string {
 
 // world is a bot with everything around it, on fake time.
 type world struct {
-	t    *testing.T
-	path string
-	web  *web
-	room *platform
-	logs *logBuffer
-	opts bot.Options
-	wrap func(store.Store) store.Store
+	started func(*bot.Bot) // called with each bot that runs
+	t       *testing.T
+	path    string
+	web     *web
+	room    *platform
+	logs    *logBuffer
+	opts    bot.Options
+	wrap    func(store.Store) store.Store
 }
 
 // logBuffer collects log lines.
@@ -338,6 +360,9 @@ func (w *world) run(story func()) error {
 	w.t.Helper()
 	b, st := w.open()
 	defer st.Close()
+	if w.started != nil {
+		w.started(b)
+	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()

@@ -334,3 +334,23 @@ func BenchmarkPublishToCard(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(pages.took)), "cards")
 }
+
+// More implements [bot.Fetcher].
+func (p *changingPage) More(context.Context, news.Source, string) (news.Snapshot, error) {
+	return news.Snapshot{}, errors.New("there is no older page")
+}
+
+// Read implements [bot.Fetcher].
+func (p *changingPage) Read(context.Context, news.Source, string, []byte) (news.Snapshot, error) {
+	return news.Snapshot{}, errors.New("nothing is pushed")
+}
+
+// More implements [bot.Fetcher].
+func (p *publishers) More(context.Context, news.Source, string) (news.Snapshot, error) {
+	return news.Snapshot{}, errors.New("there is no older page")
+}
+
+// Read implements [bot.Fetcher].
+func (p *publishers) Read(context.Context, news.Source, string, []byte) (news.Snapshot, error) {
+	return news.Snapshot{}, errors.New("nothing is pushed")
+}

@@ -147,6 +147,11 @@ func (n *notices) say(ctx context.Context, about chat.Channel, key, text string)
 	return nil
 }
 
+// tell says something that is about no channel.
+func (d *dispatcher) tell(ctx context.Context, key, text string) error {
+	return d.notices.say(ctx, chat.Channel{}, key, text)
+}
+
 func (n *notices) muted(adapter string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

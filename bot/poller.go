@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -25,10 +26,17 @@ import (
 type poller struct {
 	store     store.Store
 	fetcher   Fetcher
-	schedules map[news.SourceID]schedule
-	halt      context.CancelFunc // ends the readings; set by run and pollAll
-	wake      func()             // tells the dispatcher that something was enqueued
-	log       *slog.Logger
+	schedules atomic.Pointer[map[news.SourceID]schedule]
+	observer  Observer
+	pusher    Pusher // nil if there is none
+	// tell says something to the operators, once for each key. The error is the
+	// ledger's.
+	tell func(ctx context.Context, key, text string) error
+	said onceEach
+	asks asks
+	halt context.CancelFunc // ends the readings; set by run and pollAll
+	wake func()             // tells the dispatcher that something was enqueued
+	log  *slog.Logger
 
 	slots chan struct{} // one token per reading under way
 	// comparing holds a token per snapshot that is being compared and searched
@@ -47,16 +55,99 @@ const (
 	maxWait = 5 * time.Minute
 	// maxRetry bounds the pause between readings of a source that fails.
 	maxRetry = 30 * time.Minute
+	// defaultPolls is how many sources are read at the same time.
+	defaultPolls = 16
 	// defaultMaxAge is how old an entry may be, at the last reading, to be
 	// news when it turns up late.
 	defaultMaxAge = 24 * time.Hour
 )
 
-func newPoller(s store.Store, f Fetcher, schedules map[news.SourceID]schedule, polls int, wake func(), log *slog.Logger) *poller {
+func newPoller(o Options, log *slog.Logger, observer Observer) *poller {
 	return &poller{
-		store: s, fetcher: f, schedules: schedules, wake: wake, log: log,
-		slots: make(chan struct{}, polls), comparing: make(chan struct{}, runtime.GOMAXPROCS(0)), failed: make(chan error, 1),
+		store: o.Store, fetcher: o.Fetcher, log: log, observer: observer, pusher: o.Push,
+		wake: func() {}, tell: func(context.Context, string, string) error { return nil },
+		slots:     make(chan struct{}, orDefault(o.Polls, defaultPolls)),
+		comparing: make(chan struct{}, runtime.GOMAXPROCS(0)), failed: make(chan error, 1),
 	}
+}
+
+// follow makes the poller know when sources are read. It may be called again
+// at any time. Sources whose schedule is no valid one are named in the error.
+func (p *poller) follow(sources []news.Source) error {
+	schedules := make(map[news.SourceID]schedule, len(sources))
+	var errs []error
+	for _, src := range sources {
+		s, err := parseSchedule(src)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("source %s: %w", src.ID, err))
+			continue
+		}
+		schedules[src.ID] = s
+	}
+	p.schedules.Store(&schedules)
+	return errors.Join(errs...)
+}
+
+// schedule returns a source's schedule; that of the source itself where the
+// poller has not been told of it yet.
+func (p *poller) schedule(src news.Source) schedule {
+	if s, ok := (*p.schedules.Load())[src.ID]; ok {
+		return s
+	}
+	if s, err := parseSchedule(src); err == nil {
+		return s
+	}
+	s, _ := parseSchedule(news.Source{ID: src.ID, Schedule: "@every 5m"}) // a valid one
+	return s
+}
+
+// onceEach knows what was said already, since the start.
+type onceEach struct {
+	mu   sync.Mutex // guards seen
+	seen map[string]bool
+}
+
+// first reports whether key is asked about for the first time.
+func (o *onceEach) first(key string) bool {
+	const most = 10_000
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.seen[key] {
+		return false
+	}
+	if o.seen == nil || len(o.seen) >= most {
+		o.seen = make(map[string]bool)
+	}
+	o.seen[key] = true
+	return true
+}
+
+// asks are what sources ask in their documents about when to be read: an
+// answer "not modified" does not repeat them.
+type asks struct {
+	mu sync.Mutex // guards of
+	of map[news.SourceID]wish
+}
+
+type wish struct {
+	wait     time.Duration
+	skip     news.Hours
+	separate bool
+}
+
+func (w *asks) put(id news.SourceID, asked wish) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.of == nil {
+		w.of = make(map[news.SourceID]wish)
+	}
+	w.of[id] = asked
+}
+
+func (w *asks) get(id news.SourceID) wish {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.of[id]
 }
 
 // run polls until ctx is done (nil) or the ledger fails, and returns after the
@@ -178,7 +269,15 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 			p.rest(ctx, l, news.Snapshot{Cursor: l.Cursor}, fmt.Errorf("panic while reading: %v", r))
 		}
 	}()
-	snap, err := p.fetcher.Fetch(ctx, l.Source, l.Cursor)
+	begin, cur := time.Now(), l.Cursor
+	if cur.Via != "" && l.Failures >= viaFailures {
+		cur = news.Cursor{Read: cur.Read, Begun: cur.Begun, Live: cur.Live} // the page may have another feed by now
+	}
+	snap, err := p.fetcher.Fetch(ctx, l.Source, cur)
+	gap := store.Gap{}
+	if err == nil {
+		snap, gap = p.closeGap(ctx, l, snap)
+	}
 	if ctx.Err() != nil {
 		p.release(ctx, l, store.Rest{Cursor: l.Cursor, Next: time.Now(), Problem: l.Problem})
 		return
@@ -191,16 +290,38 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 		err = errDiscovery
 	}
 	if err != nil || snap.Unchanged {
+		p.observer.Polled(l.Source.ID, outcomeOf(err, false), time.Since(begin))
 		p.rest(ctx, l, snap, err)
 		return
 	}
-	if err := p.record(ctx, l, snap); err != nil {
+	p.asks.put(l.Source.ID, wish{wait: snap.Wait, skip: snap.Skip, separate: snap.Separate})
+	if p.pusher != nil {
+		p.pusher.Follow(l.Source, snap.Hub, snap.Topic)
+	}
+	changed, err := p.record(ctx, l, snap, gap)
+	p.observer.Polled(l.Source.ID, outcomeOf(err, changed), time.Since(begin))
+	if err != nil {
 		if fatal(err) {
 			p.fail(err)
 			return
 		}
 		p.log.Warn("reading not recorded", "source", l.Source.ID, "error", err)
 	}
+}
+
+// viaFailures is how often a feed that is read in place of its page may fail
+// before the page is asked again.
+const viaFailures = 3
+
+// outcomeOf names a reading's outcome for the observer.
+func outcomeOf(err error, changed bool) string {
+	switch {
+	case err != nil:
+		return "failed"
+	case changed:
+		return "changed"
+	}
+	return "unchanged"
 }
 
 // moved reports whether the source is read for the first time at its present
@@ -216,10 +337,10 @@ var errDiscovery = errors.New("this is a sitemap: a list of pages, not of news; 
 // rest ends a poll that changed nothing, or failed.
 func (p *poller) rest(ctx context.Context, l store.Lease, snap news.Snapshot, err error) {
 	now := time.Now()
-	r := store.Rest{Cursor: snap.Cursor, Next: p.next(l, snap.Wait, now)}
+	r := store.Rest{Cursor: snap.Cursor, Next: p.next(l, snap.Wait, l.Active, l.Ended, now)}
 	if err != nil {
 		r.Cursor, r.Problem = l.Cursor, err.Error()
-		interval := p.schedules[l.Source.ID].interval(now)
+		interval := p.schedule(l.Source).interval(now)
 		wait := retryDelay(l.Failures+1, min(interval, maxRetry), maxRetry)
 		if re, ok := errors.AsType[*news.ReadError](err); ok {
 			wait = max(wait, re.RetryAfter)
@@ -252,47 +373,74 @@ func (p *poller) release(ctx context.Context, l store.Lease, r store.Rest) {
 }
 
 // next returns when the source is due again after a good reading.
-func (p *poller) next(l store.Lease, wait time.Duration, now time.Time) time.Time {
-	at := p.schedules[l.Source.ID].next(now)
-	if polite := now.Add(min(wait, maxWait)); polite.After(at) {
-		return polite
+func (p *poller) next(l store.Lease, wait time.Duration, active time.Time, ended bool, now time.Time) time.Time {
+	asked := p.asks.get(l.Source.ID)
+	if active.IsZero() {
+		active = now
 	}
-	return at
+	return p.schedule(l.Source).after(l.Source, rhythm{
+		now: now, active: active, ended: ended, newly: ended && !l.Ended, separate: asked.separate,
+		wait: max(wait, asked.wait), skip: asked.skip,
+	})
 }
 
 // record compares the snapshot with what is known and saves the difference
 // together with the promises to tell it. The claim makes sure that nobody
-// records the same source between the look and the save.
-func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot) error {
+// records the same source between the look and the save. changed reports
+// whether something was saved.
+func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot, gap store.Gap) (changed bool, err error) {
 	ctx = context.WithoutCancel(ctx) // what was read is worth the few milliseconds
 	changes, err := p.changes(ctx, l, snap)
 	if err != nil {
-		return fmt.Errorf("compare %s: %w", l.Source.ID, err)
-	}
-	if len(changes) == 0 && !l.FirstSight {
-		p.rest(ctx, l, snap, nil)
-		return nil
+		return false, fmt.Errorf("compare %s: %w", l.Source.ID, err)
 	}
 	now := time.Now()
+	active := l.Active
+	if l.FirstSight || slices.ContainsFunc(changes, isNews) {
+		active = now
+	}
+	ended := over(&snap, active, now)
+	if err := errors.Join(p.sayGap(ctx, l, gap), p.saySuccessor(ctx, l, snap.Successor)); err != nil {
+		return false, err
+	}
+	moves := snap.Successor != "" && p.said.first("recorded "+string(l.Source.ID)+" "+snap.Successor)
+	if len(changes) == 0 && !l.FirstSight && ended == l.Ended && gap == (store.Gap{}) && !moves {
+		p.rest(ctx, l, snap, nil)
+		return false, nil
+	}
 	done, err := p.store.Record(ctx, l, store.Poll{
-		Title: snap.Title, Format: snap.Format, Ended: snap.Ended,
-		Cursor: nextCursor(snap.Cursor, changes), Next: p.next(l, snap.Wait, now), Changes: changes,
+		Title: snap.Title, Format: snap.Format, Ended: ended, Gap: gap, Successor: snap.Successor,
+		Cursor: nextCursor(snap.Cursor, changes), Next: p.next(l, snap.Wait, active, ended, now), Changes: changes,
 	})
 	if err != nil {
-		return fmt.Errorf("record %s: %w", l.Source.ID, err)
+		return false, fmt.Errorf("record %s: %w", l.Source.ID, err)
 	}
 	p.sayProblem(l, "", now)
+	if ended && !l.Ended {
+		p.log.Info("coverage has ended", "source", l.Source.ID)
+	}
 	if l.FirstSight {
 		p.log.Info("source is followed", "source", l.Source.ID, "format", snap.Format,
 			"entries", done.Added, "shown", done.Enqueued)
-	} else if done.Added+done.Edited+done.Withdrawn > 0 {
+	}
+	p.sayChanged(l, done)
+	return true, nil
+}
+
+// isNews reports whether a change is one of an entry's words.
+func isNews(c news.Change) bool {
+	return c.Kind != news.Missed && c.Kind != news.Aliased
+}
+
+// sayChanged logs what a reading changed, and wakes the dispatcher to tell it.
+func (p *poller) sayChanged(l store.Lease, done store.Recorded) {
+	if !l.FirstSight && done.Added+done.Edited+done.Withdrawn > 0 {
 		p.log.Info("source changed", "source", l.Source.ID, "added", done.Added,
 			"edited", done.Edited, "withdrawn", done.Withdrawn, "deliveries", done.Enqueued)
 	}
 	if done.Enqueued > 0 {
 		p.wake()
 	}
-	return nil
 }
 
 // nextCursor returns the cursor to save. While an entry is missed its page must
@@ -438,6 +586,9 @@ func (p *poller) settleChange(ctx context.Context, l store.Lease, c news.Change)
 	}
 	if err != nil {
 		return c, false, err
+	}
+	if prev.Pulled && c.Kind != news.Aliased {
+		return c, false, nil // it stays withdrawn, whatever its source does
 	}
 	switch c.Kind {
 	case news.Retracted:

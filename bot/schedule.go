@@ -73,6 +73,12 @@ func (s schedule) next(now time.Time) time.Time {
 	return at
 }
 
+// steady reports whether the schedule is an interval, not an expression.
+func (s schedule) steady() bool {
+	_, ok := s.Schedule.(cron.ConstantDelaySchedule)
+	return ok
+}
+
 // interval returns the time between two readings from now on.
 func (s schedule) interval(now time.Time) time.Duration {
 	if every, ok := s.Schedule.(cron.ConstantDelaySchedule); ok {

@@ -245,7 +245,7 @@ var (
 		"channel", "style", "silent", "publish", "closing", "delete_withdrawn", "tags", "filter", "mention", "mention_when",
 	}
 	channelKeys = []string{"channel", "quiet", "quiet_pass"}
-	adapterKeys      = map[Platform][]string{
+	adapterKeys = map[Platform][]string{
 		Console: {"name", "platform"},
 		Slack: {
 			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "admins", "api_url",
