@@ -29,9 +29,9 @@ func sniffAtom(d *document) bool {
 
 func parseFeed(d *document) (reading, error) {
 	r := reading{understood: true, feed: true}
-	text := d.fewerItems(withoutDeclaration(d.head))
-	if overgrown(text) {
-		return r, refusal("has more markup than a feed can have")
+	text, err := d.fewerItems(withoutDeclaration(d.head))
+	if err != nil {
+		return r, err
 	}
 	parser, extra := feedParser()
 	feed, err := parser.Parse(strings.NewReader(text))

@@ -213,12 +213,22 @@ var (
 )
 
 // fewerItems cuts a feed down to its newest items, if it has more than are
-// read, or more markup than a feed can have.
-func (d *document) fewerItems(s string) string {
+// read. It refuses what has more markup than a feed can have all the same.
+func (d *document) fewerItems(s string) (string, error) {
+	out := d.newestItems(s)
+	if elements(out)*elementCost > feedBudget(s) {
+		return "", refusal("has more markup than a feed can have")
+	}
+	return out, nil
+}
+
+func feedBudget(s string) int { return max(30*len(s), floorMemory/2) }
+
+func (d *document) newestItems(s string) string {
 	starts := itemStart.FindAllStringIndex(s, -1)
 	n := len(starts)
 	keep := min(n, d.most())
-	budget := max(30*len(s), floorMemory/2)
+	budget := feedBudget(s)
 	for keep > 1 && elements(s)*keep/n*elementCost > budget {
 		keep /= 2
 	}
@@ -249,9 +259,6 @@ func (d *document) itemTime(item string) time.Time {
 func elements(s string) int {
 	return strings.Count(s, "<") - strings.Count(s, "</") - strings.Count(s, "<!")
 }
-
-// overgrown reports whether a feed has more markup than a feed can have.
-func overgrown(s string) bool { return elements(s)*elementCost > max(30*len(s), floorMemory/2) }
 
 // jsonNodes is how many values a JSON text of n bytes may have.
 func jsonNodes(n int) int { return min(maxJSONNodes, max(minJSONNodes, n/5)) }
