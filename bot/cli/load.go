@@ -63,7 +63,18 @@ func userAgent(contact string) string {
 func newFetcher(c *config.Config) *fetch.Client {
 	return fetch.New(fetch.Options{
 		UserAgent: userAgent(c.Contact), MaxBody: c.Limits.Body, Timeout: c.Limits.Timeout, PerHost: c.Limits.PerHost,
+		Profiles: profiles(c),
 	})
+}
+
+// profiles returns the site profiles of the configuration.
+func profiles(c *config.Config) (list []parse.Profile) {
+	for _, p := range c.Profiles {
+		if read, err := parse.ReadProfiles(p.JSON); err == nil { // or load would have refused it
+			list = append(list, read...)
+		}
+	}
+	return list
 }
 
 // adapters makes the active adapters of the configuration. What they keep over

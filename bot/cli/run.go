@@ -164,7 +164,7 @@ func (e *env) serve(ctx context.Context, c *config.Config, st *bolt.Store, d *de
 	}
 	var b *bot.Bot
 	hubs, err := newPush(ctx, c, st, client, func(ctx context.Context, id news.SourceID, contentType string, body []byte) error {
-		return st.Hurry(ctx, id)
+		return b.Push(ctx, id, contentType, body) // nothing comes before start
 	}, log)
 	if err != nil {
 		return err
