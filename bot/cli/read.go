@@ -133,7 +133,7 @@ func fetchDocument(ctx context.Context, address string, f readFlags) (parse.Docu
 	if f.base != "" {
 		base = f.base
 	}
-	return parse.Document{URL: base, ContentType: got.ContentType, Body: got.Body}, nil
+	return parse.Document{URL: base, ContentType: got.ContentType, Links: got.Links, Body: got.Body}, nil
 }
 
 // fillQuotes finds the quotes of every entry, as the engine does: with the page

@@ -208,7 +208,8 @@ type Document struct {
 	URL         string // where the document was found, after redirects
 	ContentType string
 	Status      int
-	Body        []byte // unpacked; the caller's
+	Links       []string // values of its Link headers
+	Body        []byte   // unpacked; the caller's
 }
 
 // parse parses doc when it is its turn.
@@ -237,6 +238,6 @@ func (c *Client) Get(ctx context.Context, address string, private bool) (Documen
 	}
 	return Document{
 		URL: x.url.String(), ContentType: x.resp.Header.Get("Content-Type"),
-		Status: x.resp.StatusCode, Body: buf.Bytes(),
+		Status: x.resp.StatusCode, Links: x.resp.Header.Values("Link"), Body: buf.Bytes(),
 	}, nil
 }
