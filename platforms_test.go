@@ -44,7 +44,8 @@ func eventually(want func() error) error {
 type slackKey struct{}
 
 // cmdSlack is "slack start FILE...", "await PATTERN", "posts N", "limit N
-// PERIOD", "kick", "invite", "ask FILE COMMAND [TEXT]".
+// PERIOD", "refuse METHOD ERROR" (once), "kick", "invite", "ask FILE COMMAND
+// [TEXT]".
 func cmdSlack(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("slack what?")
@@ -71,6 +72,8 @@ func cmdSlack(ts *testscript.TestScript, _ bool, args []string) {
 		var n int
 		fmt.Sscan(args[1], &n)
 		s.Limit(n, period)
+	case "refuse":
+		s.Fail(slacktest.Fault{Method: args[1], Body: fmt.Sprintf(`{"ok":false,"error":%q}`, args[2])})
 	case "kick":
 		s.Kick(slackChannel)
 	case "invite":
