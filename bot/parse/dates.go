@@ -65,7 +65,7 @@ func (r *dateReader) field(f string) bool {
 	if r.clock(low) {
 		return true
 	}
-	n, err := strconv.Atoi(strings.TrimRight(low, "stndrheroºª."))
+	n, err := strconv.Atoi(strings.TrimRight(low, "stndrheoºª."))
 	switch {
 	case err != nil:
 		return false

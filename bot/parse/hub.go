@@ -28,11 +28,11 @@ func (r rels) add(rel, href string) {
 	}
 }
 
-// headerRels reads Link headers (RFC 8288): <address>; rel="hub self", …
+// headerRels reads Link headers (RFC 8288): <address>; rel="hub self" and so on.
 func headerRels(headers []string) rels {
 	out := make(rels)
 	for _, h := range headers[:min(len(headers), 20)] {
-		for n := 0; n < 50; n++ {
+		for range 50 {
 			_, rest, ok := strings.Cut(h, "<")
 			if !ok {
 				break

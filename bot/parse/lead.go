@@ -36,7 +36,7 @@ func (d *document) dropLead(e *news.Entry) {
 	}
 }
 
-var lonely = set("by von par por di door av autor autore author")
+var lonely = set("by von par por di door av autor autore author") //nolint:misspell // also German and Spanish
 
 // bylined matches a line that says who wrote, in words or by a time behind it.
 var bylined = regexp.MustCompile(`^(?:Posted by|Written by|By|BY|Von|Par|Por|Di|Door|Av) (\p{Lu}[^.:!?"“]{2,60})$`)

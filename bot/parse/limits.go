@@ -111,11 +111,8 @@ func (m *meter) tag(s string) string {
 	if closing {
 		name = s[1:]
 	}
-	n := 0
-	for n < len(name) && n < 10 && (name[n]|0x20 >= 'a' && name[n]|0x20 <= 'z' || n > 0 && name[n] >= '0' && name[n] <= '9') {
-		n++
-	}
-	if n == 0 {
+	low := tagLower(name)
+	if low == "" {
 		return s
 	}
 	end := strings.IndexByte(name, '>')
@@ -123,56 +120,84 @@ func (m *meter) tag(s string) string {
 		end = len(name)
 	}
 	rest := name[end:]
-	var buf [10]byte
-	for i := range n {
-		buf[i] = name[i]
-		if name[i] >= 'A' && name[i] <= 'Z' {
-			buf[i] |= 0x20
-		}
-	}
-	low := string(buf[:n])
 	switch {
-	case (low == "script" || low == "style") && !closing:
-		if i := strings.Index(rest, "</"); i >= 0 {
-			rest = rest[i:]
-		}
+	case closing:
+		m.closes(low)
+	case low == "script" || low == "style":
 		m.memory += nodeCost
-		return rest
-	case formatting(low) && closing:
-		m.open, m.attrs = max(m.open-1, 0), max(m.attrs-1, 0)
-		if m.open == 0 {
+		if i := strings.Index(rest, "</"); i >= 0 {
+			return rest[i:]
+		}
+	default:
+		m.opens(low, name[min(len(low), end):end])
+	}
+	return rest
+}
+
+// tagLower returns the name that s begins with, in lower case and cut off
+// after ten bytes; "" if it begins with none.
+func tagLower(s string) string {
+	var buf [10]byte
+	n := 0
+	for n < len(s) && n < len(buf) && (s[n]|0x20 >= 'a' && s[n]|0x20 <= 'z' || n > 0 && s[n] >= '0' && s[n] <= '9') {
+		buf[n] = s[n]
+		if s[n] >= 'A' && s[n] <= 'Z' {
+			buf[n] |= 0x20
+		}
+		n++
+	}
+	if name, ok := tagNames[string(buf[:n])]; ok {
+		return name // not a string of its own for each tag
+	}
+	return string(buf[:n])
+}
+
+var tagNames = func() map[string]string {
+	m := make(map[string]string, len(knownTags))
+	for name := range knownTags {
+		m[name] = name
+	}
+	return m
+}()
+
+func (m *meter) closes(name string) {
+	switch {
+	case formatting(name):
+		m.open = max(m.open-1, 0)
+		if m.attrs = max(m.attrs-1, 0); m.open == 0 {
 			m.attrs = 0
 		}
-		return rest
-	case closing:
+	default:
 		m.memory += nodeCost / 4 // some make an element of their own
-		if nests(low) {
+		if nests(name) {
 			m.level = max(m.level-1, 0)
 		}
-		return rest
 	}
+}
+
+// opens counts an element; rest is what stands behind the name in its tag.
+func (m *meter) opens(name, rest string) {
 	attrs := 0
-	if n < end {
-		attrs = attributes(name[n:end])
+	if rest != "" {
+		attrs = attributes(rest)
 	}
 	m.memory += nodeCost + attrs*attrCost
 	if attrs > maxAttrs {
 		m.memory += attrs * attrCost * 5 // lists of them are copied as they grow
 	}
-	if low == "table" {
+	if name == "table" {
 		m.memory += 2 * nodeCost // a body and a row that nobody wrote
 	}
-	if formatting(low) {
+	if formatting(name) {
 		m.open++
 		m.attrs += attrs
 	} else {
 		m.memory += m.open*nodeCost + m.attrs*attrCost/2
 	}
 	m.depth += m.level
-	if nests(low) && !strings.HasSuffix(name[:end], "/") {
+	if nests(name) && !strings.HasSuffix(rest, "/") {
 		m.level = min(m.level+1, 512)
 	}
-	return rest
 }
 
 // attributes counts, at least, the attributes in the rest of a tag.
