@@ -85,7 +85,7 @@ func (d *document) repeatedBlocks() ([]news.Entry, string) {
 			continue
 		}
 		e, ck := d.blockEntry(c)
-		if find(c, isHeading) != nil {
+		if h := find(c, isHeading); h != nil && !isLinked(h) { // linked ones head teasers
 			d.headings++
 		}
 		e.Entry = news.EntryID(blockID(c))

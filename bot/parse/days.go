@@ -85,6 +85,14 @@ func (d *document) dateRun(entries []news.Entry, clocks []clock, day time.Time, 
 		return
 	}
 	day = time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC)
+	if fixed && monotone(clocks) {
+		for i := range entries {
+			if clocks[i].len > 0 && entries[i].Published.IsZero() {
+				entries[i].Published = d.possible(clocks[i].at(day, d.zone()))
+			}
+		}
+		return
+	}
 	step, from := 1, 0
 	if ascending(clocks) {
 		step, from = -1, len(entries)-1
@@ -106,6 +114,26 @@ func (d *document) dateRun(entries []news.Entry, clocks []clock, day time.Time, 
 		last = now
 		entries[i].Published = d.possible(c.at(day, d.zone()))
 	}
+}
+
+// monotone reports whether the clocks only ever fall, or only ever rise: no
+// midnight lies between them.
+func monotone(clocks []clock) bool {
+	up, down, last := 0, 0, -1
+	for _, c := range clocks {
+		if c.len == 0 {
+			continue
+		}
+		now := c.h*60 + c.m
+		if last >= 0 && now > last {
+			up++
+		}
+		if last >= 0 && now < last {
+			down++
+		}
+		last = now
+	}
+	return up == 0 || down == 0
 }
 
 // ascending reports whether the clocks read better forwards than backwards:

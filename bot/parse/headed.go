@@ -254,7 +254,7 @@ func parseHeaded(d *document) (reading, error) {
 	}
 	day := dayState{}
 	var clocks []clock
-	times := map[int64]bool{}
+	times, linked := map[int64]bool{}, 0
 	for i := range list {
 		s := &list[i]
 		if day.heading(s.text, d) || s.level != level {
@@ -267,6 +267,9 @@ func parseHeaded(d *document) (reading, error) {
 		if e.Body == "" && len(e.Media) == 0 {
 			continue
 		}
+		if isLinked(s.heading) {
+			linked++
+		}
 		c := s.clock
 		if !e.Published.IsZero() {
 			times[e.Published.Unix()] = true
@@ -278,6 +281,9 @@ func parseHeaded(d *document) (reading, error) {
 	}
 	if len(r.Entries) < 2 {
 		return r, refusal("fewer than two headings have text below them")
+	}
+	if d.Format == "" && !p.live(d) && linked*2 > len(r.Entries) {
+		return r, refusal("its headings lead to pages of their own, and nothing says that it is live")
 	}
 	if d.Format == "" && !p.live(d) && (len(times) < 2 || len(times)*2 < len(r.Entries)) && !separate(list, level, len(r.Entries)) {
 		return r, refusal("its headings have no times, and nothing says that it is live")

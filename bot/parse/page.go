@@ -496,7 +496,37 @@ func (d *document) printedTime(e *news.Entry, c *clock, stamp string) {
 		*c = got
 		return
 	}
+	if d.leadingMoment(e) {
+		return
+	}
 	*c = leadingClock(e)
+}
+
+// leadingMoment reads the date and time that are the first paragraph of an
+// entry, and takes them off.
+func (d *document) leadingMoment(e *news.Entry) bool {
+	first, rest, more := strings.Cut(e.Body, "\n\n")
+	if !more || len(first) > 60 || !startsWithDigit(first) && e.Headline == "" {
+		return false
+	}
+	t := d.moment(first)
+	if t.IsZero() {
+		return false
+	}
+	e.Published, e.Body = t, rest
+	takeHeadline(e)
+	return true
+}
+
+// takeHeadline makes a first line that looks like one the headline of an entry
+// without.
+func takeHeadline(e *news.Entry) {
+	if e.Headline != "" {
+		return
+	}
+	if head, rest, ok := strings.Cut(e.Body, "\n\n"); ok && looksLikeHeadline(head) {
+		e.Headline, e.Body = head, rest
+	}
 }
 
 // moment reads a date and a time of day as printed: "1 March 2026, 14:05",
@@ -573,10 +603,11 @@ func boldChild(n *html.Node) string {
 		switch {
 		case c.Type == html.TextNode && strings.TrimSpace(c.Data) == "", c.Type == html.CommentNode, c.Data == "time" && c.Type == html.ElementNode:
 		case c.Type == html.ElementNode && (c.Data == "strong" || c.Data == "b"):
-			if line := oneLine(textOf(c)); len(line) <= 200 {
-				return line
+			line := oneLine(textOf(c))
+			if _, timed := readClock(line); timed || len(line) > 200 {
+				return ""
 			}
-			return ""
+			return line
 		default:
 			return ""
 		}
@@ -595,10 +626,6 @@ func leadingClock(e *news.Entry) clock {
 		return clock{}
 	}
 	e.Body = strings.TrimSpace(e.Body[c.len:])
-	if e.Headline == "" {
-		if head, rest, ok := strings.Cut(e.Body, "\n\n"); ok && looksLikeHeadline(head) {
-			e.Headline, e.Body = head, rest
-		}
-	}
+	takeHeadline(e)
 	return c
 }
