@@ -37,6 +37,7 @@ const (
 	right     outcome = iota // everything stands as it should
 	abandoned                // the entry whose card was refused is kept among the abandoned
 	stale                    // the card that was to be edited is left as it was: it is gone, as far as anybody knows
+	noted                    // so is this one, and a note below says what changed
 )
 
 // A faultCase is a misbehaviour of a platform and what follows from it.
@@ -45,6 +46,7 @@ type faultCase struct {
 	cause func(*faultWorld)
 	after func(*faultWorld) // some while later; nil for nothing
 	want  outcome
+	long  bool // it takes more than 20 minutes to get over it
 	// but says what happened to cards, by their place from 0: "deleted".
 	but map[int]string
 }
@@ -92,8 +94,9 @@ type faultWorld struct {
 	sees    func(room string) []string // the texts of the messages that stand
 	double  func() []string            // deliveries that stand twice
 
-	wire *wire
-	page *quayPage
+	wire   *wire
+	page   *quayPage
+	ledger store.Store
 }
 
 const boatsFirst, boatsAll = 3, 6
@@ -117,24 +120,30 @@ func (w *faultWorld) run(t *testing.T, c faultCase) {
 		w.page.change(func(p *quayPage) { p.grow(boatsAll) })
 		w.settle(c)
 		w.verify(t, c)
+		w.page.change((*quayPage).edit)
+		pass(10 * time.Minute)
+		w.verify(t, c)
+		return
 	}
 	w.page.change(func(p *quayPage) { p.grow(boatsAll) })
-	pass(2 * time.Hour)
-	if w.step == "edit" {
-		c.cause(w)
-	}
+	pass(10 * time.Minute)
+	c.cause(w)
 	w.page.change((*quayPage).edit)
 	w.settle(c)
 	w.verify(t, c)
 }
 
-// settle lets things run their course.
+// settle lets things run their course: the longest pause that a platform is
+// granted is 15 minutes, and a channel that refuses is asked every 30.
 func (w *faultWorld) settle(c faultCase) {
 	if c.after != nil {
 		pass(10 * time.Minute)
 		c.after(w)
 	}
-	pass(2 * time.Hour)
+	if c.after != nil || c.long {
+		pass(time.Hour)
+	}
+	pass(20 * time.Minute)
 }
 
 // verify compares the channels with what a case leaves behind. Faults of one
@@ -151,9 +160,12 @@ func (w *faultWorld) verify(t *testing.T, c faultCase) {
 		} else {
 			first[0] = boatName(0, false, false)
 		}
-	case stale:
+	case stale, noted:
 		if w.step == "edit" {
 			first[0] = boatName(0, false, false)
+		}
+		if c.want == noted {
+			first = append(first, want[0])
 		}
 	}
 	for place, what := range c.but {
@@ -161,6 +173,19 @@ func (w *faultWorld) verify(t *testing.T, c faultCase) {
 	}
 	first = slices.DeleteFunc(first, func(s string) bool { return s == "deleted" })
 	w.check(t, "after", want, first)
+	w.kept(t, c)
+}
+
+// kept checks what is among the abandoned: nothing that was not refused.
+func (w *faultWorld) kept(t *testing.T, c faultCase) {
+	t.Helper()
+	list, err := w.ledger.Abandoned(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.want != abandoned && len(list) > 0 || c.want == abandoned && (len(list) != 1 || list[0].LastError == "") {
+		t.Errorf("abandoned: %+v", list)
+	}
 }
 
 // check compares what stands in the rooms. first is what stands in the first
@@ -194,13 +219,14 @@ func (w *faultWorld) start(t *testing.T, a chat.Adapter) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.ledger = st
 	var subs []store.Subscription
 	for _, room := range w.rooms {
 		subs = append(subs, store.Subscription{Source: "quay", Channel: chat.Channel{Adapter: a.Name(), ID: room}})
 	}
 	b, err := bot.New(bot.Options{
 		Store: st, Fetcher: w.page, Adapters: []chat.Adapter{a}, PerMinute: -1, CatchUp: -1,
-		Sources:       []news.Source{{ID: "quay", Name: "The quay", URL: "https://news.example/quay", Schedule: "@every 10s", Newest: 50}},
+		Sources:       []news.Source{{ID: "quay", Name: "The quay", URL: "https://news.example/quay", Schedule: "@every 5m", Newest: 50}},
 		Subscriptions: subs, Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
@@ -390,6 +416,11 @@ func (d *drip) Read(b []byte) (int, error) {
 
 func (d *drip) Close() error { return nil }
 
+func long(c faultCase) faultCase {
+	c.long = true
+	return c
+}
+
 // timeFaults are those of the wire, for requests that aim fits.
 func timeFaults(aim func(*http.Request) bool) (list []faultCase) {
 	for _, name := range []string{"stall", "stall-after", "drip-after", "crawl-after"} {
@@ -455,7 +486,7 @@ func discordCases(step string) []faultCase {
 	reset, lost, down := faults["reset"], faults["reset-after"], faults["503"]
 	reset.Times, lost.Times, down.Times = 3, 2, 12
 	list = append(list,
-		several("reset three times", reset), several("reset-after twice", lost), several("503 twelve times", down),
+		several("reset three times", reset), several("reset-after twice", lost), long(several("503 twelve times", down)),
 		several("every fault in turn", faults["503"], faults["reset"], faults["429-both"], faults["reset-after"], faults["500-after"], faults["html-after"], faults["429-global"]),
 	)
 	return append(list, discordLife(faults, step)...)
@@ -467,12 +498,14 @@ func discordOutcome(name, step string) outcome {
 	switch name {
 	case "invalid-form", "automod":
 		return abandoned
-	case "message-gone", "edit-refused", "channel-gone":
-		if step == "edit" {
-			return stale
-		}
-		if name == "message-gone" {
+	case "message-gone":
+		if step == "send" { // a nonce whose message a person deleted since: it is not shown again
 			return abandoned
+		}
+		return stale
+	case "edit-refused":
+		if step == "edit" {
+			return noted
 		}
 	}
 	return right
@@ -597,6 +630,9 @@ func slackFaults() map[string]slacktest.Fault {
 		"not-in-channel":      says("not_in_channel"),
 		"channel-not-found":   says("channel_not_found"),
 		"is-archived":         says("is_archived"),
+		"message-not-found":   says("message_not_found"),
+		"edit-window-closed":  says("edit_window_closed"),
+		"cant-update-message": says("cant_update_message"),
 		"invalid-blocks":      says("invalid_blocks"),
 		"msg-too-long":        says("msg_too_long"),
 	}
@@ -612,8 +648,16 @@ func slackCases(step string) []faultCase {
 			f.Method, f.Channel = method, slackRoom
 			w.slack.Fail(f)
 		}}
-		if name == "invalid-blocks" || name == "msg-too-long" {
+		switch name {
+		case "invalid-blocks", "msg-too-long":
 			c.want = abandoned
+		case "edit-window-closed", "cant-update-message", "message-not-found":
+			if step == "send" {
+				continue // no answer to that
+			}
+			if c.want = noted; name == "message-not-found" {
+				c.want = stale
+			}
 		}
 		list = append(list, c)
 	}
@@ -630,7 +674,7 @@ func slackCases(step string) []faultCase {
 	reset, lost, down := faults["reset"], faults["reset-after"], faults["503"]
 	reset.Times, lost.Times, down.Times = 3, 2, 12
 	list = append(list,
-		several("reset three times", reset), several("reset-after twice", lost), several("503 twelve times", down),
+		several("reset three times", reset), several("reset-after twice", lost), long(several("503 twelve times", down)),
 		several("every fault in turn", faults["503"], faults["reset"], faults["429-both"], faults["reset-after"], faults["500-after"], faults["html-after"], faults["internal-error"]),
 		faultCase{
 			name:  "the bot is put out of the channel for ten minutes",
