@@ -31,6 +31,7 @@ type readFlags struct {
 	private bool
 	base    string
 	format  string
+	profile string
 }
 
 func newRead(e *env) *cobra.Command {
@@ -71,6 +72,7 @@ no entries.`,
 	cmd.Flags().BoolVar(&f.private, "private", false, "allow a URL on a loopback or private address")
 	cmd.Flags().StringVar(&f.base, "base", "", "the address the document came from, for its relative links")
 	cmd.Flags().StringVar(&f.format, "format", "", "read as this format instead of detecting it: "+strings.Join(parse.Formats(), ", "))
+	cmd.Flags().StringVar(&f.profile, "profile", "", "try the site profiles in this JSON file before those that come with the program")
 	return cmd
 }
 
@@ -80,6 +82,11 @@ func (e *env) read(ctx context.Context, what string, f readFlags) error {
 		return err
 	}
 	doc.Format, doc.Now = f.format, time.Now()
+	if f.profile != "" {
+		if doc.Profiles, err = readProfiles(f.profile); err != nil {
+			return err
+		}
+	}
 	snap, report, err := parse.Explain(doc)
 	if f.explain {
 		e.printReport(report)
@@ -92,6 +99,19 @@ func (e *env) read(ctx context.Context, what string, f readFlags) error {
 		return e.printJSON(snap, report, doc.URL)
 	}
 	return e.printEntries(snap, report, doc.URL)
+}
+
+// readProfiles reads the site profiles in a file.
+func readProfiles(path string) ([]parse.Profile, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	list, err := parse.ReadProfiles(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return list, nil
 }
 
 // document reads what the argument names: a URL, a file, or standard input.
