@@ -252,6 +252,7 @@ const (
 	remedyInvite  = "Invite the bot to the channel with /invite."
 	remedyArchive = "The channel is archived: restore it, or use another one."
 	remedyPolicy  = "The workspace's settings do not let the bot post in this channel: ask an administrator, or use another channel."
+	remedyThread  = "The page's thread was deleted: nothing more of it is posted in this channel until the source is followed anew."
 	remedyAddress = "The answer is not Slack's: check the API address and any proxy."
 )
 
@@ -297,9 +298,13 @@ var verdicts = map[string]verdict{
 	"user_disabled":                            {chat.Gone, remedyChannel},
 	"team_not_found":                           {chat.Gone, remedyChannel},
 
-	"message_not_found":   {chat.Gone, ""},
-	"cant_update_message": {chat.Frozen, ""},
-	"edit_window_closed":  {chat.Frozen, ""},
+	"message_not_found":                   {chat.Gone, ""},
+	"thread_not_found":                    {chat.Gone, remedyThread},
+	"cannot_reply_to_message":             {chat.Gone, remedyThread},
+	"cant_delete_message":                 {chat.Rejected, ""},
+	"compliance_exports_prevent_deletion": {chat.Rejected, ""},
+	"cant_update_message":                 {chat.Frozen, ""},
+	"edit_window_closed":                  {chat.Frozen, ""},
 
 	"attachment_payload_limit_exceeded": {chat.Rejected, ""},
 	"block_mismatch":                    {chat.Rejected, ""},

@@ -55,6 +55,9 @@ type message struct {
 // no markup at all; mrkdwn is used for what we write ourselves. Escaping alone
 // would not do there: nothing escapes its *, _, ~ and `.
 func render(c chat.Card, withImage bool) message {
+	if c.Form != chat.EntryForm {
+		return renderForm(c)
+	}
 	struck := c.State == chat.Withdrawn
 	l := layout{room: maxMessage}
 	l.add(kicker(c))
@@ -414,6 +417,9 @@ func renderReply(r chat.Reply) message {
 	}
 	l.close()
 	m := message{Text: replyFallback(r), Blocks: append(l.blocks, end.blocks...)}
+	if b := menus(r.Menus); b != nil {
+		m.Blocks = append(m.Blocks, b)
+	}
 	if b := buttons(r.Buttons); b != nil {
 		m.Blocks = append(m.Blocks, b)
 	}
@@ -499,7 +505,14 @@ func buttons(bs []chat.Button) slack.Block {
 			continue
 		}
 		id := fmt.Sprintf("%s%d", actionID, len(elements))
-		elements = append(elements, slack.NewButtonBlockElement(id, b.Action, plain(label)))
+		button := slack.NewButtonBlockElement(id, b.Action, plain(label))
+		if b.Danger {
+			button.Style = slack.StyleDanger
+		}
+		if ask := clip(inline(b.Confirm), maxHeadline); ask != "" {
+			button.Confirm = slack.NewConfirmationBlockObject(plain("Are you sure?"), plain(ask), plain("Yes"), plain("No"))
+		}
+		elements = append(elements, button)
 	}
 	if len(elements) == 0 {
 		return nil

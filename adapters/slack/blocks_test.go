@@ -64,7 +64,7 @@ func hostile() chat.Card {
 func TestCardGoldens(t *testing.T) {
 	for name, c := range stories() {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name, compose(chat.Post{Channel: channelA, Card: c, Key: "k3jd82hf"}, true))
+			golden(t, name, compose(chat.Post{Channel: channelA, Card: c, Key: "k3jd82hf"}, place{channel: channelID}, true))
 		})
 	}
 }
@@ -353,7 +353,7 @@ func BenchmarkCard(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := json.Marshal(compose(chat.Post{Channel: channelA, Card: c, Key: "k"}, true)); err != nil {
+				if _, err := json.Marshal(compose(chat.Post{Channel: channelA, Card: c, Key: "k"}, place{channel: channelID}, true)); err != nil {
 					b.Fatal(err)
 				}
 			}

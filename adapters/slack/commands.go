@@ -40,9 +40,10 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 	if _, app := a.secret(); app == "" {
 		return errNoAppToken()
 	}
-	s := &service{a: a, handler: h, slots: make(chan struct{}, maxAnswers)}
+	s := &service{a: a, handler: h, slots: make(chan struct{}, maxAnswers), specs: make(map[string]chat.CommandSpec)}
 	for _, c := range cmds {
 		s.names = append(s.names, c.Name)
+		s.specs[c.Name] = c
 	}
 	err := a.listen(ctx, s)
 	s.drain()
@@ -53,6 +54,7 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 type service struct {
 	a       *Adapter
 	names   []string // of the commands
+	specs   map[string]chat.CommandSpec
 	handler chat.Handler
 	slots   chan struct{} // one for each command being answered
 	jobs    sync.WaitGroup
@@ -80,14 +82,25 @@ type slash struct {
 	Text        string `json:"text"`
 	UserID      string `json:"user_id"`
 	ChannelID   string `json:"channel_id"`
+	TeamID      string `json:"team_id"`
 	ResponseURL string `json:"response_url"`
 }
 
-// An interaction is the payload of a pressed button.
+// An interaction is the payload of a pressed button, a menu, or an entry of a
+// message's own menu.
 type interaction struct {
 	Type        string `json:"type"`
+	CallbackID  string `json:"callback_id"`
 	ResponseURL string `json:"response_url"`
-	User        struct {
+	Team        struct {
+		ID string `json:"id"`
+	} `json:"team"`
+	Message struct {
+		TS     string `json:"ts"`
+		Thread string `json:"thread_ts"`
+		BotID  string `json:"bot_id"`
+	} `json:"message"`
+	User struct {
 		ID     string `json:"id"`
 		Locale string `json:"locale"`
 	} `json:"user"`
@@ -96,11 +109,28 @@ type interaction struct {
 	} `json:"channel"`
 	Container struct {
 		ChannelID string `json:"channel_id"`
+		Ephemeral bool   `json:"is_ephemeral"`
 	} `json:"container"`
 	Actions []struct {
 		ActionID string `json:"action_id"`
 		Value    string `json:"value"`
+		Selected struct {
+			Value string `json:"value"`
+		} `json:"selected_option"`
 	} `json:"actions"`
+}
+
+// target returns the message that was pressed or pointed at; "" for an answer,
+// which nobody else sees.
+func (p *interaction) target() chat.MessageID {
+	if p.Container.Ephemeral || !isTS(p.Message.TS) {
+		return ""
+	}
+	i := id{ts: p.Message.TS}
+	if isTS(p.Message.Thread) && p.Message.Thread != p.Message.TS {
+		i.thread = p.Message.Thread
+	}
+	return i.message()
 }
 
 // A question is a command and the secret address at which it is answered.
@@ -120,6 +150,8 @@ func (s *service) slashCommand(payload []byte) (question, bool) {
 		Adapter: s.a.name,
 		Channel: chat.Channel{Adapter: s.a.name, ID: p.ChannelID},
 		User:    p.UserID,
+		Tenant:  p.TeamID,
+		Private: s.private(p.UserID),
 		Name:    name,
 		Text:    unescaper.Replace(p.Text),
 	}}, name != ""
@@ -140,24 +172,43 @@ func (s *service) name(command string) string {
 	return command
 }
 
-// press reads a pressed button; false for one that is none of ours.
+// private returns the direct messages with a user.
+func (s *service) private(user string) chat.Channel {
+	return chat.Channel{Adapter: s.a.name, ID: direct + user}
+}
+
+// press reads a pressed button or menu, or an entry of a message's menu; false
+// for one that is none of ours.
 func (s *service) press(payload []byte) (question, bool) {
 	var p interaction
-	if err := json.Unmarshal(payload, &p); err != nil || p.Type != "block_actions" || len(p.Actions) == 0 {
+	if err := json.Unmarshal(payload, &p); err != nil {
 		return question{}, false
 	}
 	if p.Channel.ID == "" {
 		p.Channel.ID = p.Container.ChannelID
 	}
-	b := p.Actions[0]
-	return question{url: p.ResponseURL, cmd: chat.Command{
+	q := question{url: p.ResponseURL, cmd: chat.Command{
 		Kind:    chat.Press,
 		Adapter: s.a.name,
 		Channel: chat.Channel{Adapter: s.a.name, ID: p.Channel.ID},
 		User:    p.User.ID,
 		Locale:  p.User.Locale,
-		Action:  b.Value,
-	}}, strings.HasPrefix(b.ActionID, actionID) && b.Value != ""
+		Tenant:  p.Team.ID,
+		Private: s.private(p.User.ID),
+		Target:  p.target(),
+	}}
+	switch {
+	case p.Type == "message_action":
+		q.cmd.Kind, q.cmd.Name = chat.Invoke, strings.TrimPrefix(p.CallbackID, actionID)
+		return q, s.specs[q.cmd.Name].Message
+	case p.Type != "block_actions" || len(p.Actions) == 0 || !strings.HasPrefix(p.Actions[0].ActionID, actionID):
+		return question{}, false
+	}
+	q.cmd.Action = p.Actions[0].Value
+	if v := p.Actions[0].Selected.Value; v != "" {
+		q.cmd.Action, q.cmd.Picked, _ = strings.Cut(v, "\n")
+	}
+	return q, q.cmd.Action != ""
 }
 
 // reserve takes a slot for an answer; false if there is none.
@@ -176,7 +227,11 @@ func (s *service) reserve() bool {
 func (s *service) answer(ctx context.Context, q question) {
 	s.jobs.Go(func() {
 		defer func() { <-s.slots }()
-		timed, done := context.WithTimeout(ctx, chat.AnswerTime)
+		limit := chat.AnswerTime
+		if q.cmd.Kind == chat.Invoke && s.specs[q.cmd.Name].Slow {
+			limit = chat.SlowTime
+		}
+		timed, done := context.WithTimeout(ctx, limit)
 		defer done()
 		result := make(chan outcome, 1)
 		s.jobs.Go(func() { result <- s.ask(timed, q.cmd) })
@@ -209,11 +264,27 @@ func (s *service) ask(ctx context.Context, cmd chat.Command) (o outcome) {
 			o = outcome{err: errors.New("panic")}
 		}
 	}()
+	if s.asksAdmin(cmd) {
+		cmd.Admin = s.a.mayAdminister(ctx, cmd.User)
+	}
 	reply, err := s.handler(ctx, cmd)
 	if err != nil {
 		s.a.log.Error("command not answered", "command", cmd.Name, "error", err)
 	}
 	return outcome{reply, err}
+}
+
+// asksAdmin reports whether it matters who asks. To look is a request to Slack.
+func (s *service) asksAdmin(cmd chat.Command) bool {
+	if cmd.Kind == chat.Invoke {
+		return s.specs[cmd.Name].Admin || cmd.Name == "help"
+	}
+	for _, c := range s.specs {
+		if c.Admin {
+			return true
+		}
+	}
+	return false
 }
 
 // A response is the body of an answer at a response_url
@@ -247,7 +318,7 @@ func (s *service) reply(ctx context.Context, q question, o outcome) {
 }
 
 func isZero(r chat.Reply) bool {
-	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0
+	return r.Title == "" && r.Text == "" && len(r.Items) == 0 && r.Note == "" && len(r.Buttons) == 0 && len(r.Menus) == 0
 }
 
 // respond posts an answer. The address is a secret: it stands in no error.

@@ -76,7 +76,10 @@ func TestSlashCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := chat.Command{Adapter: "slack", Channel: channelA, User: userID, Name: "latest", Text: "harbour & <sea> 3"}
+	want := chat.Command{
+		Adapter: "slack", Channel: channelA, User: userID, Name: "latest", Text: "harbour & <sea> 3",
+		Tenant: slacktest.TeamID, Private: chat.Channel{Adapter: "slack", ID: "@" + userID},
+	}
 	if d := cmp.Diff(want, <-heard); d != "" {
 		t.Errorf("command (-want +got):\n%s", d)
 	}

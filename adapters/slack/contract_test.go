@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,17 +29,39 @@ func TestContract(t *testing.T) {
 			Recognises: true,
 			Invoke:     u.invoke,
 			Press:      u.press,
+			Member:     chat.Mention{ID: "U0DESK1"},
+			Thread: func(page chat.MessageID) []adaptertest.Message {
+				return shown(srv.Replies(channelID, string(page)))
+			},
+			RemoveThread: func(page chat.MessageID) { srv.RemoveThread(channelID, string(page)) },
+			PressUnder: func(ctx context.Context, card chat.MessageID, label string) error {
+				for _, m := range srv.Messages(channelID) {
+					if i, _ := parseID(card); m.TS == i.ts {
+						return u.pressUnder(ctx, m, label)
+					}
+				}
+				return errors.New("there is no such card")
+			},
 		}
 	})
 }
 
-func seen(srv *slacktest.Server) []adaptertest.Message {
+func seen(srv *slacktest.Server) []adaptertest.Message { return shown(srv.Visible(channelID)) }
+
+// shown returns messages as people see them. Who is told aloud by us counts as
+// a mention of his ID.
+func shown(list []slacktest.Message) []adaptertest.Message {
 	var out []adaptertest.Message
-	for _, m := range srv.Messages(channelID) {
-		if !m.Response {
-			out = append(out, adaptertest.Message{ID: chat.MessageID(m.TS), Text: slacktest.Words(m.Blocks),
-				Mentions: slacktest.Alive(m.Text, m.Blocks), Links: links(m.Blocks)})
+	for _, m := range list {
+		if m.Response {
+			continue
 		}
+		i := id{m.Thread, m.TS}
+		var told []string
+		for _, alive := range slacktest.Alive("", m.Blocks) {
+			told = append(told, strings.Trim(alive, "<@!>"))
+		}
+		out = append(out, adaptertest.Message{ID: i.message(), Text: slacktest.Words(m.Blocks), Mentions: told, Links: links(m.Blocks)})
 	}
 	return out
 }
@@ -89,6 +112,17 @@ func (u *user) invoke(ctx context.Context, name, text string) (adaptertest.Answe
 	}
 	e, err := u.srv.StartCommand(name, text, userID, channelID)
 	return u.answer(ctx, e, err)
+}
+
+func (u *user) pressUnder(ctx context.Context, m slacktest.Message, label string) error {
+	for u.srv.Connections() == 0 {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		_ = u.srv.Wait(time.Second, func() bool { return u.srv.Connections() > 0 }) // the loop looks again
+	}
+	_, err := u.srv.StartPressUnder(m, label, userID)
+	return err
 }
 
 func (u *user) press(ctx context.Context, label string) (adaptertest.Answer, error) {

@@ -24,10 +24,11 @@ const (
 // scopes are the least that the adapter needs: to post and edit in channels
 // that it was invited to, to answer commands, to find its own message again
 // after a crash (for which Slack's documentation leaves open whether the
-// history is enough to read metadata), and to see whether it may post. It needs
-// no user's name, no file and no direct message.
+// history is enough to read metadata), to see whether it may post, to see who
+// administers, and to send people the alerts they asked for. It needs no file.
 var scopes = []string{
-	"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "metadata.message:read",
+	"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read", "im:history", "im:write",
+	"metadata.message:read", "usergroups:read", "users:read",
 }
 
 // reserved are the names of Slack's own commands. One of them makes Slack
@@ -54,7 +55,8 @@ type manifest struct {
 			Name   string `json:"display_name"`
 			Online bool   `json:"always_online"`
 		} `json:"bot_user"`
-		Commands []manifestCommand `json:"slash_commands"`
+		Commands  []manifestCommand  `json:"slash_commands"`
+		Shortcuts []manifestShortcut `json:"shortcuts,omitempty"`
 	} `json:"features"`
 	OAuth struct {
 		Scopes struct {
@@ -70,6 +72,16 @@ type manifest struct {
 		TokenRotation bool `json:"token_rotation_enabled"`
 	} `json:"settings"`
 }
+
+// A manifestShortcut is an entry in the menu of a message.
+type manifestShortcut struct {
+	Name        string `json:"name"`
+	Type        string `json:"type"` // "message"
+	Callback    string `json:"callback_id"`
+	Description string `json:"description"`
+}
+
+const maxShortcut = 24 // of a shortcut's name
 
 type manifestCommand struct {
 	Command     string `json:"command"`
@@ -107,6 +119,11 @@ func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
 			return nil, fmt.Errorf("slack manifest: %w", err)
 		}
 		m.Features.Commands = append(m.Features.Commands, c)
+		if s.Message {
+			m.Features.Shortcuts = append(m.Features.Shortcuts, manifestShortcut{
+				Name: clip(inline(s.Label), maxShortcut), Type: "message", Callback: actionID + s.Name, Description: c.Description,
+			})
+		}
 	}
 	m.OAuth.Scopes.Bot = scopes
 	m.Settings.Interactivity.Enabled = true

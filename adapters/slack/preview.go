@@ -8,4 +8,6 @@ import (
 
 // Preview returns the body with which a post would be sent, for people to look
 // at.
-func Preview(p chat.Post) ([]byte, error) { return json.Marshal(compose(p, true)) }
+func Preview(p chat.Post) ([]byte, error) {
+	return json.Marshal(compose(p, place{channel: p.Channel.ID}, true))
+}

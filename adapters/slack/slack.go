@@ -48,6 +48,12 @@ type Options struct {
 	// 0 is 3 s.
 	ReadLag time.Duration
 	Version string // of the program, for the User-Agent
+	// Admins is the id of a user group whose members administer, beside the
+	// workspace's admins and owners; "" is none.
+	Admins string
+	// Scale makes Slack's limits so many times wider, for tests in scaled time;
+	// 0 is 1.
+	Scale float64
 }
 
 // DefaultAPIURL is where Slack's Web API is.
@@ -64,6 +70,10 @@ type Adapter struct {
 	log    *slog.Logger
 	lag    time.Duration
 	secret func() (bot, app string) // a function, so that no %+v prints them
+
+	pacer   *pacer
+	directs memo // channels of direct messages, by user
+	admins  *admins
 
 	ahead atomic.Int64 // nanoseconds by which our clock was ahead of Slack's at the last answer
 
@@ -102,6 +112,8 @@ func New(o Options) (*Adapter, error) {
 		lag:     o.ReadLag,
 		secret:  func() (string, string) { return bot, app },
 		refused: map[string]struct{}{},
+		pacer:   newPacer(o.Scale),
+		admins:  newAdmins(strings.TrimSpace(o.Admins)),
 	}
 	if a.lag <= 0 {
 		a.lag = defaultReadLag
@@ -161,7 +173,9 @@ const eventType = "pullquote_card"
 
 // A post is the body of chat.postMessage.
 type post struct {
-	Channel string `json:"channel"`
+	Channel   string `json:"channel"`
+	Thread    string `json:"thread_ts,omitempty"`
+	Broadcast bool   `json:"reply_broadcast,omitempty"`
 	message
 	UnfurlLinks bool     `json:"unfurl_links"`
 	UnfurlMedia bool     `json:"unfurl_media"`
@@ -189,12 +203,19 @@ type payload struct {
 	Key string `json:"key"`
 }
 
-func compose(p chat.Post, withImage bool) post {
+func compose(p chat.Post, at place, withImage bool) post {
+	m := render(p.Card, withImage)
+	m.aloud(p.Mentions)
+	if bs := buttons(p.Buttons); bs != nil {
+		m.Blocks = append(m.Blocks, bs)
+	}
 	return post{
-		Channel:  p.Channel.ID,
-		message:  render(p.Card, withImage),
-		Parse:    "none",
-		Metadata: metadata{eventType, payload{p.Key}},
+		Channel:   at.channel,
+		Thread:    at.thread,
+		Broadcast: at.thread != "" && (p.Broadcast || p.Thread == ""), // an answer to a card is for the channel's readers
+		message:   m,
+		Parse:     "none",
+		Metadata:  metadata{eventType, payload{p.Key}},
 	}
 }
 
@@ -212,22 +233,32 @@ func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error)
 	if p.Key == "" || len(p.Key) > 25 || !alphanumeric(p.Key) {
 		return "", fail(chat.Rejected, what, errors.New("key is not 1 to 25 letters and digits"))
 	}
+	channel, err := a.where(ctx, what, p.Channel)
+	if err != nil {
+		return "", a.slowed(p.Channel, err)
+	}
+	at := place{channel: channel, thread: threadOf(p)}
 	if !p.Tried.IsZero() {
-		id, err := a.find(ctx, p)
-		if id != "" || err != nil {
-			return id, unsettled(err)
+		ts, err := a.find(ctx, p, at)
+		if ts != "" || err != nil {
+			return id{at.thread, ts}.message(), unsettled(threadless(err, at))
 		}
 	}
 	withImage := a.showable(p.Card.Image)
 	var out struct {
 		TS string `json:"ts"`
 	}
-	err := a.call(ctx, request{what: what, method: "chat.postMessage", in: compose(p, withImage), out: &out})
+	err = a.call(ctx, request{what: what, method: "chat.postMessage", in: compose(p, at, withImage), out: &out})
 	if err == nil && !isTS(out.TS) {
 		err = fail(chat.Unknown, what, errors.New("the answer holds no ts"))
 	}
 	if err = a.withoutPicture(err, p.Card, withImage); err == nil {
-		return chat.MessageID(out.TS), nil
+		return id{at.thread, out.TS}.message(), nil
+	}
+	err = threadless(a.slowed(p.Channel, err), at)
+	if p.Reply != "" && p.Thread == "" && isThreadGone(err) {
+		p.Reply = "" // what it answers is gone: it stands by itself
+		return a.Send(ctx, p)
 	}
 	if !p.Tried.IsZero() {
 		err = unsettled(err)
@@ -235,23 +266,73 @@ func (a *Adapter) Send(ctx context.Context, p chat.Post) (chat.MessageID, error)
 	return "", err
 }
 
+// threadless marks a refusal that is about the thread, not the channel.
+func threadless(err error, at place) error {
+	var se *chat.SendError
+	var refusal *apiError
+	if at.thread == "" || !errors.As(err, &se) || !errors.As(err, &refusal) {
+		return err
+	}
+	switch refusal.code {
+	case "thread_not_found", "message_not_found", "cannot_reply_to_message", "restricted_action_thread_locked":
+		e := *se
+		e.Reason, e.Thread, e.Channel, e.Remedy = chat.Gone, true, false, ""
+		return &e
+	}
+	return err
+}
+
+func isThreadGone(err error) bool {
+	var se *chat.SendError
+	return errors.As(err, &se) && se.Thread
+}
+
 // Edit replaces the card of a message. See [chat.Adapter].
 //
 // While a channel lets nobody write because it is archived or restricted, the
 // reason is Transient with a remedy and not Gone: the message is still there,
 // and its correction must not be lost.
-func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, id chat.MessageID, card chat.Card) error {
+func (a *Adapter) Edit(ctx context.Context, ch chat.Channel, m chat.MessageID, card chat.Card) error {
 	what := "edit in " + ch.ID
-	if err := checkChannel(what, ch); err != nil {
+	channel, ts, err := a.standing(ctx, what, ch, m)
+	if err != nil {
 		return err
 	}
-	if !isTS(string(id)) {
-		return fail(chat.Gone, what, errors.New("the message's id is no Slack ts"))
-	}
 	withImage := a.showable(card.Image)
-	err := a.call(ctx, request{what: what, method: "chat.update", edit: true,
-		in: edit{Channel: ch.ID, TS: string(id), message: render(card, withImage), Parse: "none"}})
-	return a.withoutPicture(err, card, withImage)
+	err = a.call(ctx, request{what: what, method: "chat.update", edit: true,
+		in: edit{Channel: channel, TS: ts, message: render(card, withImage), Parse: "none"}})
+	return a.slowed(ch, a.withoutPicture(err, card, withImage))
+}
+
+// standing returns where a message stands.
+func (a *Adapter) standing(ctx context.Context, what string, ch chat.Channel, m chat.MessageID) (channel, ts string, err error) {
+	if err := checkChannel(what, ch); err != nil {
+		return "", "", err
+	}
+	i, ok := parseID(m)
+	if !ok {
+		return "", "", fail(chat.Gone, what, errors.New("the message's id is no Slack ts"))
+	}
+	channel, err = a.where(ctx, what, ch)
+	return channel, i.ts, err
+}
+
+// Delete removes a message. See [chat.Adapter].
+func (a *Adapter) Delete(ctx context.Context, ch chat.Channel, m chat.MessageID) error {
+	what := "delete in " + ch.ID
+	channel, ts, err := a.standing(ctx, what, ch, m)
+	if chat.ReasonOf(err) == chat.Gone && checkChannel(what, ch) == nil {
+		return nil // no message has such an id
+	}
+	if err != nil {
+		return err
+	}
+	err = a.call(ctx, request{what: what, method: "chat.delete", edit: true, form: url.Values{"channel": {channel}, "ts": {ts}}})
+	var refusal *apiError
+	if errors.As(err, &refusal) && refusal.code == "message_not_found" {
+		return nil
+	}
+	return a.slowed(ch, err)
 }
 
 // maxRefused bounds the memory of pictures that Slack could not fetch.
@@ -299,7 +380,7 @@ func unsettled(err error) error {
 }
 
 func checkChannel(what string, ch chat.Channel) error {
-	if len(ch.ID) >= 2 && len(ch.ID) <= 64 && alphanumeric(ch.ID) {
+	if name := strings.TrimPrefix(ch.ID, direct); len(name) >= 2 && len(name) <= 64 && alphanumeric(name) {
 		return nil
 	}
 	e := fail(chat.Gone, what, errors.New("this is no channel id"))
@@ -334,13 +415,13 @@ const (
 // history may lag behind, again when ReadLag is over. It returns "" if there
 // is none, or if the bot may not read the history, so that there is nothing
 // left but to post.
-func (a *Adapter) find(ctx context.Context, p chat.Post) (chat.MessageID, error) {
+func (a *Adapter) find(ctx context.Context, p chat.Post, at place) (string, error) {
 	what := "look for an earlier message in " + p.Channel.ID
 	rest := min(a.lag-time.Since(p.Tried), a.lag) // Tried may lie ahead if the clock was set back
 	for {
-		id, readable, err := a.look(ctx, what, p)
-		if id != "" || err != nil || !readable || rest <= 0 {
-			return id, err
+		ts, readable, err := a.look(ctx, what, p, at)
+		if ts != "" || err != nil || !readable || rest <= 0 {
+			return ts, err
 		}
 		if !sleep(ctx, rest) {
 			return "", fail(chat.Unknown, what, ctx.Err())
@@ -351,17 +432,17 @@ func (a *Adapter) find(ctx context.Context, p chat.Post) (chat.MessageID, error)
 
 // look searches the history once, or twice if the first answer shows that our
 // clock is ahead of Slack's.
-func (a *Adapter) look(ctx context.Context, what string, p chat.Post) (id chat.MessageID, readable bool, err error) {
+func (a *Adapter) look(ctx context.Context, what string, p chat.Post, at place) (ts string, readable bool, err error) {
 	from := a.oldest(p.Tried)
 	for range 2 {
-		id, readable, err = a.scan(ctx, what, p, from)
+		ts, readable, err = a.scan(ctx, what, p, at, from)
 		earlier := a.oldest(p.Tried)
-		if id != "" || err != nil || !readable || from.Sub(earlier) < skewNoise {
+		if ts != "" || err != nil || !readable || from.Sub(earlier) < skewNoise {
 			break
 		}
 		from = earlier
 	}
-	return id, readable, err
+	return ts, readable, err
 }
 
 // oldest returns since when an attempt's message can be in the history, on
@@ -392,17 +473,24 @@ type page struct {
 	} `json:"response_metadata"`
 }
 
-func (a *Adapter) scan(ctx context.Context, what string, p chat.Post, from time.Time) (id chat.MessageID, readable bool, err error) {
+// scan reads the channel or the thread from a time on. A page is an answer of
+// conversations.replies too.
+func (a *Adapter) scan(ctx context.Context, what string, p chat.Post, at place, from time.Time) (ts string, readable bool, err error) {
+	method := "conversations.history"
 	form := url.Values{
-		"channel":              {p.Channel.ID},
+		"channel":              {at.channel},
 		"oldest":               {fmt.Sprintf("%d.%06d", from.Unix(), from.Nanosecond()/1000)},
 		"inclusive":            {"true"},
 		"include_all_metadata": {"true"},
 		"limit":                {strconv.Itoa(pageSize)},
 	}
+	if at.thread != "" {
+		method = "conversations.replies"
+		form.Set("ts", at.thread)
+	}
 	for range findPages {
 		var pg page
-		err := a.call(ctx, request{what: what, method: "conversations.history", form: form, out: &pg})
+		err := a.call(ctx, request{what: what, method: method, form: form, out: &pg})
 		if unreadable(err) {
 			a.log.Warn("history unreadable, an earlier card may be repeated", "channel", p.Channel.String(), "error", err)
 			return "", false, nil
@@ -412,7 +500,7 @@ func (a *Adapter) scan(ctx context.Context, what string, p chat.Post, from time.
 		}
 		for _, m := range pg.Messages {
 			if m.Metadata.EventType == eventType && m.Metadata.Payload["key"] == p.Key && isTS(m.TS) {
-				return chat.MessageID(m.TS), true, nil
+				return m.TS, true, nil
 			}
 		}
 		if !pg.HasMore || pg.Meta.Cursor == "" {

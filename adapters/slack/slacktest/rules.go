@@ -131,6 +131,9 @@ func textObject(o block, limit int, kinds ...string) error {
 }
 
 func button(e block) error {
+	if e["type"] == "static_select" {
+		return menu(e)
+	}
 	if e["type"] != "button" {
 		return fmt.Errorf("an element of type %v", e["type"])
 	}

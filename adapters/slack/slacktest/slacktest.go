@@ -29,7 +29,10 @@ const (
 )
 
 // Scopes are what the bot token may do, unless [Server.SetScopes] is called.
-var scopes = []string{"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read"}
+var scopes = []string{
+	"channels:history", "channels:read", "chat:write", "commands", "groups:history", "groups:read",
+	"im:history", "im:write", "usergroups:read", "users:read",
+}
 
 // A Message is a message in a channel, as it stands.
 type Message struct {
@@ -38,9 +41,12 @@ type Message struct {
 	Text     string
 	Blocks   json.RawMessage // null if there are none
 	Metadata Metadata        // zero if there is none
-	Edits    int             // how often it was edited
-	Sent     time.Time
-	Response bool // an answer to a command, not a post
+	Thread   string          // ts of the message over its thread; "" if it is in none
+	// Broadcast reports that a reply of a thread is shown in the channel too.
+	Broadcast bool
+	Edits     int // how often it was edited
+	Sent      time.Time
+	Response  bool // an answer to a command, not a post
 }
 
 // Edited reports whether the message was ever edited.
@@ -103,6 +109,8 @@ type Server struct {
 	exchanges  map[string]*Exchange // by the id in their response_url
 	envelopes  map[string]*Exchange // by envelope id
 	badImages  map[string]bool
+	adminUsers map[string]bool
+	groups     map[string][]string
 	changed    chan struct{} // closed and renewed whenever something happened
 	stopped    chan struct{} // closed by Close
 	work       sync.WaitGroup
@@ -111,6 +119,7 @@ type Server struct {
 type channel struct {
 	id       string
 	private  bool
+	direct   bool // the messages with one user
 	absent   bool // the bot is not in it
 	archived bool
 	closed   bool // messages cannot be edited any more
@@ -155,9 +164,9 @@ func New() *Server {
 		conns:     map[*connection]struct{}{},
 		exchanges: map[string]*Exchange{},
 		envelopes: map[string]*Exchange{},
-		badImages: map[string]bool{},
-		changed:   make(chan struct{}),
-		stopped:   make(chan struct{}),
+		badImages: map[string]bool{}, adminUsers: map[string]bool{}, groups: map[string][]string{},
+		changed: make(chan struct{}),
+		stopped: make(chan struct{}),
 	}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s

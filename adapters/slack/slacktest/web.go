@@ -194,6 +194,16 @@ func (s *Server) method(method, token string, in args, h http.Header) object {
 		return s.update(in)
 	case "conversations.history":
 		return s.history(in)
+	case "chat.delete":
+		return s.remove(in)
+	case "conversations.replies":
+		return s.replies(in)
+	case "conversations.open":
+		return s.openDirect(in)
+	case "users.info":
+		return s.userInfo(in)
+	case "usergroups.users.list":
+		return s.groupUsers(in)
 	case "conversations.info":
 		return s.info(in)
 	}
@@ -214,7 +224,7 @@ func (s *Server) allowed(method, token string) string {
 	case app && s.appRevoked, !app && s.revoked:
 		return "token_revoked"
 	}
-	if need := map[string]string{"chat.postMessage": "chat:write", "chat.update": "chat:write"}[method]; need != "" && !slices.Contains(s.scopes, need) {
+	if need := map[string]string{"chat.postMessage": "chat:write", "chat.update": "chat:write", "chat.delete": "chat:write"}[method]; need != "" && !slices.Contains(s.scopes, need) {
 		return "missing_scope"
 	}
 	return ""
@@ -224,7 +234,9 @@ func (s *Server) allowed(method, token string) string {
 // mu.
 func (s *Server) may(c *channel, what string) bool {
 	kind := "channels:"
-	if c.private {
+	if c.direct {
+		kind = "im:"
+	} else if c.private {
 		kind = "groups:"
 	}
 	return slices.Contains(s.scopes, kind+what)
@@ -290,6 +302,9 @@ func (s *Server) postMessage(in args, h http.Header) object {
 	if code != "" {
 		return no(code)
 	}
+	if code := threadProblem(c, in.str("thread_ts")); code != "" && in.has("thread_ts") {
+		return no(code)
+	}
 	if wait := s.pace(c); wait != "" {
 		h.Set("Retry-After", wait)
 		return no("ratelimited")
@@ -299,6 +314,9 @@ func (s *Server) postMessage(in args, h http.Header) object {
 		return bad
 	}
 	m := &Message{Channel: c.id, Text: text, Blocks: blocks}
+	if in.has("thread_ts") {
+		m.Thread, m.Broadcast = in.str("thread_ts"), in.yes("reply_broadcast")
+	}
 	if in.has("metadata") {
 		if json.Unmarshal(in.object("metadata"), &m.Metadata) != nil || m.Metadata.EventType == "" || m.Metadata.Payload == nil {
 			return no("invalid_metadata_format")
@@ -403,6 +421,9 @@ func (s *Server) history(in args) object {
 	limit = min(limit, 999)
 	var found []*Message
 	for _, m := range slices.Backward(c.messages) {
+		if m.Thread != "" && !m.Broadcast {
+			continue
+		}
 		inclusive := in.yes("inclusive")
 		if in.has("oldest") && !after(m.TS, in.str("oldest"), inclusive) ||
 			in.has("latest") && !after(in.str("latest"), m.TS, inclusive) ||
