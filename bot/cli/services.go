@@ -30,12 +30,12 @@ func newPush(ctx context.Context, c *config.Config, st store.Store, client *fetc
 		Callback: c.Push.URL, Keeper: st, Client: func(private bool) *http.Client { return client.HTTPClient(private) },
 		Deliver: take, MaxBody: c.Limits.Body, Logger: log,
 		Hurry: func(ctx context.Context, id news.SourceID) error { return st.Hurry(ctx, id) },
-		Followed: func(ctx context.Context) (ids []news.SourceID, err error) {
+		Followed: func(ctx context.Context) (followed []news.Source, err error) {
 			list, err := st.Sources(ctx)
-			for _, s := range list {
-				ids = append(ids, s.Source.ID)
+			for i := range list {
+				followed = append(followed, list[i].Source)
 			}
-			return ids, err
+			return followed, err
 		},
 	})
 	if err != nil {

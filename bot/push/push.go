@@ -48,9 +48,9 @@ type Options struct {
 	Deliver func(ctx context.Context, source news.SourceID, contentType string, body []byte) error
 	// Hurry has the source read soon, where its content was not taken.
 	Hurry func(ctx context.Context, source news.SourceID) error
-	// Followed returns the sources that are followed. Subscriptions of others
-	// are ended. Nil ends none.
-	Followed func(ctx context.Context) ([]news.SourceID, error)
+	// Followed returns the sources that are followed. Subscriptions of others,
+	// and of those with another address by now, are ended. Nil ends none.
+	Followed func(ctx context.Context) ([]news.Source, error)
 	MaxBody  int64        // largest content taken; 0 means 15 MiB
 	Logger   *slog.Logger // nil discards
 }
@@ -82,6 +82,9 @@ const (
 	// followedEvery is how often it is looked for sources that are followed no
 	// more.
 	followedEvery = 15 * time.Minute
+	// firstLook is when it is first looked, for when the program starts the ledger still
+	// has what was followed before.
+	firstLook = time.Minute
 	// saving bounds the last save after a stop.
 	saving = time.Second
 )
@@ -116,7 +119,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 func (s *Server) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var looked time.Time // when Followed was asked last
+	looked := time.Now().Add(firstLook - followedEvery) // when Followed was asked last
 	for {
 		select {
 		case <-ctx.Done():
@@ -178,6 +181,11 @@ func (s *Server) Follow(src news.Source, hub, topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	cur := s.current(src.ID)
+	if cur != nil && cur.URL != src.URL {
+		cur.leave(time.Now()) // another page by now; what its hub says is not this source's
+		cur = nil
+		s.kick()
+	}
 	if hub == "" || topic == "" {
 		s.missHub(src.ID, cur)
 		return
@@ -240,14 +248,14 @@ func (s *Server) endUnfollowed(ctx context.Context) {
 	if err != nil {
 		return // the next look may tell
 	}
-	followed := make(map[news.SourceID]bool, len(list))
-	for _, id := range list {
-		followed[id] = true
+	followed := make(map[news.SourceID]string, len(list))
+	for i := range list {
+		followed[list[i].ID] = list[i].URL
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
-		if !followed[sub.Source] && sub.State != leaving {
+		if followed[sub.Source] != sub.URL && sub.State != leaving {
 			sub.leave(time.Now())
 		}
 	}

@@ -177,7 +177,7 @@ type desk struct {
 	delivered []string
 	hurried   int
 	fail      func() error
-	followed  []news.SourceID
+	followed  []news.Source
 	log       bytes.Buffer
 }
 
@@ -219,7 +219,7 @@ func (d *desk) options(k *keeper, h http.RoundTripper) Options {
 			d.hurried++
 			return nil
 		},
-		Followed: func(context.Context) ([]news.SourceID, error) {
+		Followed: func(context.Context) ([]news.Source, error) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			return d.followed, nil
@@ -254,7 +254,7 @@ func start(t *testing.T, d *desk, k *keeper, h *hub, change ...func(*Options)) (
 	return s, stop
 }
 
-func newDesk() *desk { return &desk{followed: []news.SourceID{harbour}} }
+func newDesk() *desk { return &desk{followed: []news.Source{source}} }
 
 var source = news.Source{ID: harbour, URL: feedURL}
 
@@ -565,6 +565,33 @@ func TestHubNamedNoMore(t *testing.T) {
 			t.Errorf("still subscribed; last request %v", h.last())
 		}
 	})
+}
+
+// TestSourceMoves holds that what a hub says of a page is not told as news of
+// another that took its place.
+func TestSourceMoves(t *testing.T) {
+	for name, move := range map[string]func(*Server, *desk){
+		"seen by a reading": func(s *Server, _ *desk) { s.Follow(news.Source{ID: harbour, URL: "https://news.example/2"}, "", "") },
+		"seen in the configuration": func(_ *Server, d *desk) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.followed = []news.Source{{ID: harbour, URL: "https://news.example/2"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, d, h, _ := following(t)
+				form := h.last()
+				move(s, d)
+				time.Sleep(followedEvery)
+				synctest.Wait()
+				w := post(s, form.Get("hub.callback"), someFeed, "X-Hub-Signature", sign("sha256", sha256.New, form.Get("hub.secret"), someFeed))
+				if w.Code == http.StatusAccepted || h.last().Get("hub.mode") != "unsubscribe" {
+					t.Errorf("status %d; the hub was last asked to %s", w.Code, h.last().Get("hub.mode"))
+				}
+			})
+		})
+	}
 }
 
 func TestBadAddresses(t *testing.T) {

@@ -29,6 +29,7 @@ const (
 // and its token. Fields may be added and not changed.
 type subscription struct {
 	Source   news.SourceID
+	URL      string // the source's
 	Hub      string
 	Topic    string
 	Private  bool `json:",omitempty"`
@@ -75,7 +76,7 @@ func (s *Server) newSubscription(src news.Source, hub, topic string, now time.Ti
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails
 	return &subscription{
-		Source: src.ID, Hub: hub, Topic: topic, Private: src.Private, Token: rand.Text(), Secret: secret,
+		Source: src.ID, URL: src.URL, Hub: hub, Topic: topic, Private: src.Private, Token: rand.Text(), Secret: secret,
 		State: asked, Since: now, Next: now, changed: true,
 	}
 }
