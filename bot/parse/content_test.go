@@ -8,6 +8,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func TestTailIsDropped(t *testing.T) {
+	for in, want := range map[string]string{
+		"It holds. Read more: Barrier holds as the tide turns at Eastquay":      "It holds.",
+		"“It holds.” Read more here 'We watched all night' - the barrier crew":  "“It holds.”",
+		"Es hält. Lesen Sie auch: Die Nacht am Kai":                             "Es hält.",
+		"It holds.\n\nREAD MORE: The night on the quay":                         "It holds.",
+		"Read more: Barrier holds as the tide turns":                            "Read more: Barrier holds as the tide turns",
+		"It holds. Read more here about it. And that is all.":                   "It holds. Read more here about it. And that is all.",
+		"They read more books. Leggi anche is Italian for read also, they said": "They read more books. Leggi anche is Italian for read also, they said",
+	} {
+		if got := withoutTail(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 // TestContent reads fragments as entries have them: what becomes text, what is
 // set aside as a medium, what is left out.
 func TestContent(t *testing.T) {

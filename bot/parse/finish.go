@@ -45,6 +45,7 @@ func (d *document) tidy(e *news.Entry) {
 	if first, rest, more := strings.Cut(e.Body, "\n\n"); more && first == e.Headline {
 		e.Body = rest
 	}
+	e.Body = withoutTail(e.Body)
 	if len(e.Body) > maxText {
 		e.Body = strings.ToValidUTF8(e.Body[:maxText], "") + " …"
 	}

@@ -1,6 +1,9 @@
 package parse
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // dropTeaser takes back a paragraph that only invites to another story: words
 // such as "Read more:" and a link to its end.
@@ -35,4 +38,26 @@ var teasers = []string{
 	"à lire aussi", "lire aussi", "a lire aussi", "à lire", "lire", "sur le même sujet", "leggi anche", "per approfondire", "leer también", "lea también", "lee también", "le puede interesar", "te puede interesar",
 	"leia também", "leia mais", "veja também", "lees ook", "läs också", "läs mer", "les også", "læs også", "czytaj też", "czytaj także", "čtěte také", "читайте также", "читать далее", "ayrıca okuyun",
 	"اقرأ أيضا", "اقرأ أيضاً", "यह भी पढ़ें", "相关阅读", "関連記事",
+}
+
+// maxTail is how far from the end of a text an invitation may begin.
+const maxTail = 260
+
+// tail matches an invitation to another story that was glued to the last
+// sentence when its markup was stripped, as in Reach's data: `… he said. Read
+// more here Headline of the other story`.
+var tail = regexp.MustCompile(`[.!?…”"’'»)]\s+(?:(?:READ MORE|Read more|Read More|READ NEXT|Read next)(?: here)?:?|(?:Also read|Read also|Lesen Sie auch|Mehr dazu|Leggi anche|Lire aussi ?|À lire aussi ?|Lea también|Leer también|Leia também|Leia mais|Lees ook|Läs också) ?:) [^.!?\n]{8,200}$`)
+
+// withoutTail drops such an invitation.
+func withoutTail(s string) string {
+	from := max(0, len(s)-maxTail)
+	m := tail.FindStringIndex(s[from:])
+	if m == nil {
+		return s
+	}
+	end := from + m[0]
+	for end < len(s) && s[end] != ' ' && s[end] != '\n' { // the sign that ends the sentence stays
+		end++
+	}
+	return strings.TrimSpace(s[:end])
 }
