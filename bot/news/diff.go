@@ -2,6 +2,7 @@ package news
 
 import (
 	"crypto/sha256"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,8 @@ type Known struct {
 	When      time.Time // Entry.When
 	Dated     bool      // the source stated the time
 	Headline  string
-	Missed    int // successive readings that should have held it and did not
+	Opening   uint64 // hash of how its text begins; 0 for a text too short to tell it by
+	Missed    int    // successive readings that should have held it and did not
 	Withdrawn bool
 	Revision  int
 }
@@ -34,9 +36,32 @@ type Known struct {
 func Remember(e *Entry) Known {
 	return Known{
 		ID: e.Entry, Aliases: e.Aliases, Digest: e.Digest(),
-		When: e.When(), Dated: !e.Published.IsZero(), Headline: e.Headline,
+		When: e.When(), Dated: !e.Published.IsZero(), Headline: e.Headline, Opening: opening(e.Body),
 		Withdrawn: e.Withdrawn, Revision: e.Revision,
 	}
+}
+
+// Of a text this much says whose it is, in bytes without extra blanks: two
+// entries rarely begin alike for as long, unless one is the other, edited.
+const (
+	openingLength = 120
+	shortOpening  = 60
+)
+
+// opening returns a hash of how a text begins, 0 if it is too short.
+func opening(body string) uint64 {
+	buf := make([]byte, 0, openingLength+64)
+	for w := range strings.FieldsSeq(body) {
+		if buf = append(append(buf, w...), ' '); len(buf) >= openingLength {
+			break
+		}
+	}
+	if buf = buf[:min(len(buf), openingLength)]; len(buf) < shortOpening {
+		return 0
+	}
+	h := fnv.New64a()
+	h.Write(buf)
+	return h.Sum64()
 }
 
 // Digest returns a hash of the entry's words and media, white space folded.
@@ -296,9 +321,11 @@ func (d *differ) find(e *Entry) int {
 // relink finds a known entry that the snapshot lacks and that e is another
 // state of: same time and same headline under another id (the publisher
 // renumbered, or another extractor read the page), or, where ids are hashes of
-// the words, same time and nearly the same headline (it was edited).
+// the words, same time and nearly the same headline or the same beginning of
+// the text (it was edited). Where no time is stated, the text must begin alike:
+// tickers repeat their headlines.
 func (d *differ) relink(e *Entry) int {
-	dated := !e.Published.IsZero()
+	dated, begins := !e.Published.IsZero(), opening(e.Body)
 	best, bestLike := -1, 0.8
 	for i, k := range d.known {
 		if d.seen[i] || k.Dated != dated || dated && !sameTime(k.When, e.Published) {
@@ -306,10 +333,14 @@ func (d *differ) relink(e *Entry) int {
 		}
 		like := similarity(k.Headline, e.Headline)
 		exact := like == 1 && (dated && e.Headline != "" || k.Digest == e.Digest())
-		if e.IDKind == IDExplicit && !exact {
+		alike := begins != 0 && begins == k.Opening
+		if !exact && (e.IDKind == IDExplicit || !dated && !alike) {
 			continue
 		}
-		if like >= bestLike && (like > bestLike || best < 0) && (exact || e.Headline != "") {
+		if alike {
+			like++
+		}
+		if like >= bestLike && (like > bestLike || best < 0) && (exact || alike || e.Headline != "") {
 			best, bestLike = i, like
 		}
 	}

@@ -63,6 +63,9 @@ func remember(list []Entry, missed ...string) []Known {
 	return known
 }
 
+// begins is long enough to tell a text by.
+const begins = "The harbour master measured four metres and twenty at the old lock, ten centimetres less than an hour before, and she expects no more than that until the morning."
+
 func TestDiff(t *testing.T) {
 	page := []string{"c@30 Ferry waits | The ferry waits.", "b@20 Bridge shut | Nobody crosses.", "a@10 Storm nears | Wind rises."}
 	tests := []struct {
@@ -115,6 +118,15 @@ func TestDiff(t *testing.T) {
 			[]string{"p@- Pinned | x", "a@-20 First | x"}, nil, nil},
 		{"undated, known", []string{"~h1@- Tide update | High."}, nil, []string{"~h1@- Tide update | High."}, nil, nil},
 		{"undated, body edited", []string{"~h1@- Tide update | High."}, nil, []string{"~h1@- Tide update | Higher."}, nil, []string{"edited h1"}},
+		{"undated, headline edited", []string{"~h1@- Tide turns | " + begins}, nil,
+			[]string{"~h2@- Tide turned an hour early | " + begins + " It falls."}, nil, []string{"edited h1"}},
+		{"undated, the next of the kind", []string{"~h1@- Ferry 12 late by an hour | Wait."}, nil,
+			[]string{"~h2@- Ferry 14 late by an hour | Wait."}, nil, []string{"added h2"}},
+		{"undated, both on the page", []string{"~h1@- Tide turns | " + begins}, nil,
+			[]string{"~h2@- Tide turned | " + begins, "~h1@- Tide turns | " + begins}, nil, []string{"added h2"}},
+		{"undated, explicit ids", []string{"h1@- Tide turns | " + begins}, nil, []string{"h2@- Tide turned | " + begins}, nil, []string{"added h2"}},
+		{"hash id follows another headline over the same text", []string{"~h1@10 Tide | " + begins}, nil,
+			[]string{"~h2@10 Water falls in the old town | " + begins}, nil, []string{"edited h1"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

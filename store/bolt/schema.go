@@ -162,6 +162,7 @@ type knownRecord struct {
 	When      time.Time
 	Dated     bool   `json:",omitempty"`
 	Headline  string `json:",omitempty"`
+	Opening   uint64 `json:",omitempty"`
 	Missed    int    `json:",omitempty"`
 	Withdrawn bool   `json:",omitempty"`
 	Revision  int
@@ -169,7 +170,7 @@ type knownRecord struct {
 
 func (k *knownRecord) known() news.Known {
 	out := news.Known{
-		ID: k.ID, Aliases: k.Aliases, When: k.When, Dated: k.Dated, Headline: k.Headline,
+		ID: k.ID, Aliases: k.Aliases, When: k.When, Dated: k.Dated, Headline: k.Headline, Opening: k.Opening,
 		Missed: k.Missed, Withdrawn: k.Withdrawn, Revision: k.Revision,
 	}
 	copy(out.Digest[:], k.Digest)
@@ -179,7 +180,7 @@ func (k *knownRecord) known() news.Known {
 func knownOf(e *news.Entry) *knownRecord {
 	k := news.Remember(e)
 	return &knownRecord{
-		ID: k.ID, Aliases: k.Aliases, Digest: k.Digest[:], When: k.When, Dated: k.Dated, Headline: k.Headline,
+		ID: k.ID, Aliases: k.Aliases, Digest: k.Digest[:], When: k.When, Dated: k.Dated, Headline: k.Headline, Opening: k.Opening,
 		Missed: k.Missed, Withdrawn: k.Withdrawn, Revision: k.Revision,
 	}
 }
