@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/pullquote/pullquote/adapters/discord"
 	"github.com/pullquote/pullquote/adapters/discord/discordtest"
@@ -87,6 +88,7 @@ var faultPlatforms = []faultPlatform{
 // A faultWorld is a bot with a page and a platform.
 type faultWorld struct {
 	step    string
+	every   string            // how often the page is read; "" for rarely
 	slack   *slacktest.Server // nil on Discord
 	discord *discordtest.Server
 	rooms   []string // the ids of its channels
@@ -204,7 +206,7 @@ func (w *faultWorld) check(t *testing.T, when string, want, first []string) {
 		for _, text := range w.sees(room) {
 			got = append(got, boatIn(text))
 		}
-		if d := cmp.Diff(expect, got); d != "" {
+		if d := gocmp.Diff(expect, got); d != "" {
 			t.Errorf("%s, channel %d of %d (-want +got):\n%s", when, i+1, len(w.rooms), d)
 		}
 	}
@@ -226,7 +228,7 @@ func (w *faultWorld) start(t *testing.T, a chat.Adapter) (stop func()) {
 	}
 	b, err := bot.New(bot.Options{
 		Store: st, Fetcher: w.page, Adapters: []chat.Adapter{a}, PerMinute: -1, CatchUp: -1,
-		Sources:       []news.Source{{ID: "quay", Name: "The quay", URL: "https://news.example/quay", Schedule: "@every 5m", Newest: 50}},
+		Sources:       []news.Source{{ID: "quay", Name: "The quay", URL: "https://news.example/quay", Schedule: cmp.Or(w.every, "@every 5m"), Newest: 50}},
 		Subscriptions: subs, Logger: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
@@ -301,9 +303,6 @@ func (p *quayPage) headlines() []string {
 func (p *quayPage) Fetch(context.Context, news.Source, news.Cursor) (news.Snapshot, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.entries) == 0 {
-		return news.Snapshot{}, &news.ReadError{Err: errors.New("not there yet")}
-	}
 	snap := news.Snapshot{Title: "The quay", Format: "test", Entries: slices.Clone(p.entries)}
 	slices.Reverse(snap.Entries)
 	snap.Cursor.Read, snap.Cursor.Format = time.Now(), "test"
@@ -697,4 +696,128 @@ func slackCases(step string) []faultCase {
 		})
 	}
 	return list
+}
+
+// TestConnectionFaults breaks the connection over which commands come while
+// cards go out and are edited. Both go on: no card is lost or doubled, and a
+// command is answered afterwards. Here the bot's clock is the world's, so all
+// cases go their way at once.
+func TestConnectionFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for connections; run without -short")
+	}
+	cases := []struct {
+		name  string
+		open  func(*testing.T) *faultWorld
+		cause func(*faultWorld)
+		world *faultWorld
+	}{
+		{name: "slack drops the connection", open: openSlack, cause: func(w *faultWorld) { w.slack.DropConnections() }},
+		{name: "slack refreshes the connection", open: openSlack, cause: func(w *faultWorld) { w.slack.Disconnect("refresh_requested") }},
+		{name: "slack warns of a disconnect", open: openSlack, cause: func(w *faultWorld) { w.slack.Disconnect("warning") }},
+		{name: "slack sends garbage", open: openSlack, cause: func(w *faultWorld) { w.slack.Garbage("{") }},
+		{name: "discord drops the gateway", open: openDiscord, cause: func(w *faultWorld) { w.discord.DropGateway() }},
+		{name: "discord asks to reconnect", open: openDiscord, cause: func(w *faultWorld) { w.discord.AskReconnect() }},
+		{name: "discord invalidates the session, resumable", open: openDiscord, cause: func(w *faultWorld) { w.discord.InvalidateSession(true) }},
+		{name: "discord invalidates the session", open: openDiscord, cause: func(w *faultWorld) { w.discord.InvalidateSession(false) }},
+		{name: "discord forgets sessions and drops the gateway", open: openDiscord, cause: func(w *faultWorld) {
+			w.discord.ForgetSessions()
+			w.discord.DropGateway()
+		}},
+		{name: "discord closes with 4000", open: openDiscord, cause: func(w *faultWorld) { w.discord.CloseGateway(4000) }},
+		{name: "discord closes with 4009", open: openDiscord, cause: func(w *faultWorld) { w.discord.CloseGateway(4009) }},
+	}
+	each := func(f func(name string, w *faultWorld, cause func(*faultWorld))) {
+		for i := range cases {
+			f(cases[i].name, cases[i].world, cases[i].cause)
+		}
+	}
+	for i := range cases {
+		cases[i].world = cases[i].open(t)
+		defer cases[i].world.live(t)()
+	}
+	each(func(name string, w *faultWorld, _ func(*faultWorld)) { await(t, name, w.connected) })
+	for _, change := range []func(*quayPage){
+		func(p *quayPage) { p.grow(boatsFirst) },
+		func(p *quayPage) { p.grow(boatsAll) },
+		(*quayPage).edit,
+	} {
+		each(func(_ string, w *faultWorld, cause func(*faultWorld)) {
+			w.page.change(change)
+			cause(w)
+		})
+		each(func(name string, w *faultWorld, _ func(*faultWorld)) { await(t, name, w.right) })
+	}
+	each(func(name string, w *faultWorld, _ func(*faultWorld)) {
+		await(t, name, w.asks)
+		w.check(t, name, w.page.headlines(), nil)
+	})
+}
+
+// live runs the bot with its real connections and returns what stops it.
+func (w *faultWorld) live(t *testing.T) (stop func()) {
+	w.page, w.every = &quayPage{}, "@every 1s"
+	a, err := w.adapter(&http.Client{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.start(t, a)
+}
+
+func await(t *testing.T, name string, want func() error) {
+	t.Helper()
+	if err := eventually(want); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+func (w *faultWorld) connected() error {
+	up := w.discord != nil && w.discord.Connected() || w.slack != nil && w.slack.Connections() > 0
+	if !up {
+		return errors.New("nobody listens for commands")
+	}
+	return nil
+}
+
+// right reports how the rooms differ from the page.
+func (w *faultWorld) right() error {
+	want := w.page.headlines()
+	for _, room := range w.rooms {
+		var got []string
+		for _, text := range w.sees(room) {
+			got = append(got, boatIn(text))
+		}
+		if d := gocmp.Diff(want, got); d != "" {
+			return fmt.Errorf("(-want +got):\n%s", d)
+		}
+	}
+	return nil
+}
+
+// asks sends a command. One that comes while nobody is connected is lost, as
+// on the real platforms; the user asks again.
+func (w *faultWorld) asks() error {
+	if err := w.connected(); err != nil {
+		return err
+	}
+	answer := ""
+	if w.discord != nil {
+		r, err := w.discord.Command("latest", nil, "1400000000000000001", discordRoom)
+		if err != nil {
+			return err
+		}
+		for _, e := range r.Embeds {
+			answer += e.Title + e.Description
+		}
+	} else {
+		replies, err := w.slack.SlashCommand("/latest", "", "U0READER", slackRoom)
+		if err != nil || len(replies) == 0 {
+			return fmt.Errorf("no answer: %w", err)
+		}
+		answer = slacktest.Words(replies[0].Blocks)
+	}
+	if !boatPattern.MatchString(answer) {
+		return fmt.Errorf("the answer is %q", answer)
+	}
+	return nil
 }
