@@ -28,6 +28,7 @@ type web struct {
 	mu    sync.Mutex
 	pages map[news.SourceID]func() (news.Snapshot, error)
 	reads map[news.SourceID]int
+	any   func() (news.Snapshot, error) // the page of every other source; nil = there is none
 }
 
 func newWeb() *web {
@@ -38,6 +39,9 @@ func (w *web) Fetch(_ context.Context, src news.Source, cur news.Cursor) (news.S
 	w.mu.Lock()
 	w.reads[src.ID]++
 	page := w.pages[src.ID]
+	if page == nil {
+		page = w.any
+	}
 	w.mu.Unlock()
 	if page == nil {
 		return news.Snapshot{}, &news.ReadError{Err: errors.New("no such page")}
@@ -92,6 +96,7 @@ func pageOf(lines ...string) news.Snapshot {
 		}
 		snap.Entries = append(snap.Entries, news.Entry{
 			Ref: news.Ref{Entry: news.EntryID(eid)}, IDKind: news.IDExplicit, Headline: headline,
+			URL:       "https://news.example/harbour#" + eid,
 			Body:      "“We will reopen the bridge when the wind has dropped,” said Una Marsh, the harbour master.",
 			Published: now.Truncate(time.Hour).Add(time.Duration(n) * time.Minute),
 		})

@@ -222,10 +222,11 @@ func (p *porter) fillDigest(ctx context.Context, w store.Work) (store.Work, erro
 	if len(sources) == 0 {
 		return w, nil
 	}
-	entries, _, err := p.store.Latest(ctx, store.Query{Sources: sources, Since: from, AsOf: to, Limit: digestWindow})
+	// What was seen in the period counts, even if it was published before.
+	entries, _, err := p.store.Latest(ctx, store.Query{Sources: sources, Since: from.Add(-defaultMaxAge), AsOf: to, Limit: digestWindow})
 	for i := range entries {
 		e := &entries[i]
-		if !e.Withdrawn && p.desk.Judge(d.Channel, e).Wanted {
+		if !e.Withdrawn && e.FirstSeen.After(from) && p.desk.Judge(d.Channel, e).Wanted {
 			w.Entries = append(w.Entries, *e)
 		}
 	}

@@ -100,6 +100,7 @@ func (e *env) adapter(a config.Adapter, keep discord.Keeper, log *slog.Logger) (
 	case config.Slack:
 		return slack.New(slack.Options{
 			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log, Version: version(),
+			Admins: a.Admins,
 		})
 	case config.Discord:
 		return discord.New(discord.Options{
