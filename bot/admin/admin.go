@@ -6,8 +6,8 @@
 // (health, metrics, a page for people) on a TCP listener, everything else on a
 // unix socket that only the owner of the program can open.
 //
-// The pages ask for no password and change nothing. They show no address, no
-// token and nothing that a source says except names, escaped.
+// The pages ask for no password and change nothing. They show no token and no
+// address of a source, and what sources say as text.
 package admin
 
 import (

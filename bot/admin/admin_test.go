@@ -70,7 +70,33 @@ func (l *ledger) History(_ context.Context, ref news.Ref) ([]news.Entry, error) 
 	if err != nil {
 		return nil, err
 	}
-	return []news.Entry{e, e}, nil
+	was := e
+	was.Revision, was.Headline, was.Quotes = 1, "Forty lorries wait", []news.Quote{{Text: "Forty <i>lorries</i>", Speaker: "Una Marsh", Role: "harbour master"}}
+	e.Revision, e.Class, e.Changed = 2, news.Correction, noon
+	return []news.Entry{was, e}, nil
+}
+
+func (l *ledger) Latest(_ context.Context, q store.Query) ([]news.Entry, bool, error) {
+	if len(q.Sources) != 1 || q.Sources[0] != quay.Source {
+		return nil, false, l.err
+	}
+	return []news.Entry{
+		{Ref: quay, Headline: "<b>Lorries</b> wait", Revision: 3, Published: noon, Status: news.Corrected},
+		{Ref: news.Ref{Source: "quay", Entry: `a&entry=b"c`}, Body: "No headline", Withdrawn: true},
+	}, false, l.err
+}
+
+func (l *ledger) Receipts(context.Context, news.Ref) ([]store.Receipt, error) {
+	ch := func(id string) chat.Channel { return chat.Channel{Adapter: "slack", ID: id} }
+	return []store.Receipt{
+		{Channel: ch("C1"), Message: "1", Sent: noon}, {Channel: ch("C2"), Message: "2", Sent: noon, Edited: noon.Add(time.Hour)},
+		{Channel: ch("C3"), Gone: true}, {Channel: ch("C4"), Folded: 2}, {Channel: ch("C5"), Why: "ferry -sponsored"},
+		{Channel: ch("C6"), Message: "6", Frozen: true}, {Channel: ch("C7")},
+	}, l.err
+}
+
+func (l *ledger) Promised(context.Context, news.Ref) (pending, abandoned []store.Delivery, err error) {
+	return []store.Delivery{{Channel: slack, LastError: "gone: <u>"}}, []store.Delivery{{Channel: slack, LastError: "rejected"}}, l.err
 }
 
 func (l *ledger) Retry(_ context.Context, ids ...store.DeliveryID) (int, error) {
@@ -236,6 +262,47 @@ func TestPage(t *testing.T) {
 			t.Log(page)
 		}
 	})
+}
+
+// TestTrace follows the links from a source to an entry and its history.
+func TestTrace(t *testing.T) {
+	s := server(&ledger{})
+	w := get(s, "/source?id=quay", "localhost")
+	for _, want := range []string{
+		`<a href="/entry?source=quay&amp;entry=q1">&lt;b&gt;Lorries&lt;/b&gt; wait</a>`, "corrected", "withdrawn", "14 Mar 12:00:00",
+		`<a href="/entry?source=quay&amp;entry=a%26entry%3db%22c">No headline</a>`,
+	} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the source's page does not say %q:\n%s", want, w.Body)
+		}
+	}
+	w = get(s, "/entry?source=quay&entry=q1", "localhost")
+	page := w.Body.String()
+	for _, want := range []string{
+		"Revision 2, correction, seen 14 Mar 12:00:00", "Revision 1, seen", "Forty &lt;i&gt;lorries&lt;/i&gt;<footer>Una Marsh, harbour master",
+		"stands, edited</td><td>14 Mar 13:00:00", "deleted by a person", "told in a roll-up", "not wanted: ferry -sponsored",
+		"can be edited no more", "nothing stands", "promised: gone: &lt;u&gt;", "given up: rejected",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the entry's page does not say %q", want)
+		}
+	}
+	if strings.Index(page, "Revision 2") > strings.Index(page, "Revision 1") || strings.Contains(page, "\x1b") {
+		t.Errorf("the entry's page:\n%s", page)
+	}
+	for path, want := range map[string]int{
+		"/entry?source=quay&entry=q9": 404, "/entry": 404, "/source": 404, "/source?id=moon": 200,
+	} {
+		if w := get(s, path, "localhost"); w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+	s = server(&ledger{err: errors.New("closed")})
+	for _, path := range []string{"/source?id=quay", "/entry?source=quay&entry=q1"} {
+		if w := get(s, path, "localhost"); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s of a closed ledger: %d", path, w.Code)
+		}
+	}
 }
 
 // TestPageWithoutLedger holds that the page says what it could not ask.

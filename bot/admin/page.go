@@ -47,8 +47,13 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	if v.More = len(v.Sources) - pageRows; v.More > 0 {
 		v.Sources = v.Sources[:pageRows]
 	}
+	s.draw(w, pageTemplate, v)
+}
+
+// draw writes a page.
+func (s *Server) draw(w http.ResponseWriter, t *template.Template, v any) {
 	var buf bytes.Buffer
-	if err := pageTemplate.Execute(&buf, v); err != nil {
+	if err := t.Execute(&buf, v); err != nil {
 		s.log.Error("page not drawn", "error", err)
 		sayText(w, http.StatusInternalServerError, "the page could not be drawn; the log says why")
 		return

@@ -109,6 +109,8 @@ func (s *Server) newPages() http.Handler {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.o.Metrics.meters.handler(gauges{s.o.Local.Status, s.o.Pushes}))
 	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /source", s.source)
+	mux.HandleFunc("GET /entry", s.entry)
 	mux.HandleFunc("GET /style.css", style)
 	return s.guard(mux)
 }
