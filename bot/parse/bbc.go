@@ -134,7 +134,7 @@ func (d *document) bbcBlock(p *prose, b value, depth int) {
 		d.bbcImage(p, b)
 	case "caption", "altText", "rawImage":
 	case "social", "embed", "include", "oEmbed":
-		p.setAside(news.Media{URL: model.first("source", "href", "url").str(), Kind: news.Embed})
+		p.embed(model.first("source", "href", "url").str(), "")
 	case "video", "audio", "clip":
 		p.setAside(news.Media{URL: model.first("source", "url").str(), Kind: news.Video, Alt: oneLine(bbcText(b))})
 	case "quote", "blockquote", "pullQuote":

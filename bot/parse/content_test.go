@@ -8,6 +8,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func TestPostLine(t *testing.T) {
+	for _, c := range [][3]string{
+		{"https://twitter.com/eastquay/status/1", "Barrier holds — Eastquay Harbour (@eastquay) March 1, 2026", "[post on X by Eastquay Harbour (@eastquay): Barrier holds]"},
+		{"https://x.com/eastquay/status/1", "", "[post on X by @eastquay]"},
+		{"https://twitter.com/i/status/1", "", "[post on X]"},
+		{"https://bsky.app/profile/quay.example/post/3k", "Holds [for now]", "[post on Bluesky by @quay.example: Holds (for now)]"},
+		{"https://bsky.app/profile/did:plc:x/post/3k", "Holds — Quay (@quay) Mar 1", "[post on Bluesky by Quay (@quay): Holds]"},
+		{"https://social.example/@quay/9", "Post by @quay@social.example", "[post on Mastodon by @quay@social.example]"},
+		{"https://www.instagram.com/p/X/", "View this post on Instagram", "[post on Instagram]"},
+		{"https://www.instagram.com/p/X/", "A post shared by Eastquay Harbour (@quay)", "[post on Instagram by Eastquay Harbour (@quay)]"},
+		{"https://maps.example/quay", "A map", ""},
+		{"javascript:alert(1)", "x", ""},
+		{"https://x.com/a/status/1", strings.Repeat("word ", 100), "[post on X by @a: " + strings.TrimSpace(strings.Repeat("word ", 56)) + " …]"},
+	} {
+		if got := postLine(c[0], c[1]); got != c[2] {
+			t.Errorf("%s, %q:\n%s, want\n%s", c[0], c[1], got, c[2])
+		}
+	}
+}
+
 func TestTailIsDropped(t *testing.T) {
 	for in, want := range map[string]string{
 		"It holds. Read more: Barrier holds as the tide turns at Eastquay":      "It holds.",
@@ -42,8 +62,8 @@ func TestContent(t *testing.T) {
 		"a beacon and a face":        {`<img src="/t.gif" width=1 height=1><img class="author-avatar" src="/f.jpg"><p>x</p>`, "x", ""},
 		"a film in two encodings":    {`<video poster="/p.jpg"><source src="/v.mp4" type="video/mp4"><source src="/v.webm" type="video/webm"></video>`, "", `video https://news.example/v.mp4 "" ""`},
 		"a player":                   {`<iframe src="//www.youtube-nocookie.com/embed/abc"></iframe>`, "", `video https://www.youtube-nocookie.com/embed/abc "" ""`},
-		"a post by its quote":        {`<blockquote class="mastodon-embed" data-embed-url="https://social.example/@quay/9/embed"><a href="https://social.example/@quay/9">Post by @quay</a></blockquote><p>t</p>`, "t", `embed https://social.example/@quay/9 "Post by @quay" ""`},
-		"a post by its frame":        {`<iframe src="https://social.example/@quay/9/embed" class="mastodon-embed"></iframe>`, "", `embed https://social.example/@quay/9/embed "" ""`},
+		"a post by its quote":        {`<blockquote class="mastodon-embed" data-embed-url="https://social.example/@quay/9/embed"><a href="https://social.example/@quay/9">Post by @quay</a></blockquote><p>t</p>`, "[post on Mastodon by @quay]\n\nt", `embed https://social.example/@quay/9 "Post by @quay" ""`},
+		"a post by its frame":        {`<iframe src="https://social.example/@quay/9/embed" class="mastodon-embed"></iframe>`, "[post on Mastodon by @quay]", `embed https://social.example/@quay/9/embed "" ""`},
 		"a post by an attribute":     {`<div class="fb-post" data-href="https://social.example/posts/1"></div><p>t</p>`, "t", `embed https://social.example/posts/1 "" ""`},
 		"a post and its script":      {`<blockquote class="twitter-tweet"><p>Barrier holds</p>&mdash; Harbour (@quay) <a href="https://social.example/1">March 1</a></blockquote><script src="https://social.example/w.js"></script>`, "", `embed https://social.example/1 "Barrier holds — Harbour (@quay) March 1" ""`},
 		"furniture":                  {`<div class="share-buttons"><a>Share</a></div><p>Text</p><div class="advert">Ad</div><aside class="related"><a href="/x">Story</a></aside>`, "Text", ""},

@@ -138,7 +138,7 @@ func (d *document) guardianElement(p *prose, el value) {
 			inner.markup(el.get("html").str())
 			alt = clip(fold(string(inner.b)), 500)
 		}
-		p.setAside(news.Media{URL: url, Kind: news.Embed, Alt: alt})
+		p.embed(url, alt)
 	}
 }
 

@@ -129,15 +129,10 @@ func (d *document) liveBlogItem(e *news.Entry, p *prose, item value) {
 	case "embed":
 		m := news.Media{URL: meta.get("original_url").str(), Kind: news.Embed, Alt: oneLine(meta.first("title", "description").str())}
 		if m.URL == "" {
-			inner := d.newProse()
-			inner.markup(meta.get("html").str())
-			inner.text()
-			for _, found := range inner.media {
-				p.setAside(found)
-			}
+			p.markup(meta.get("html").str())
 			return
 		}
-		p.setAside(m)
+		p.embed(m.URL, m.Alt)
 	case "comment":
 	default:
 		text := item.get("text").str()

@@ -160,12 +160,11 @@ func (p *prose) player(tag string, attrs []html.Attribute) {
 			m.Kind = news.Video
 		}
 	}
+	if m.Kind == news.Embed {
+		p.embed(m.URL, "")
+		return
+	}
 	p.setAside(m)
-}
-
-// embed sets aside a post on another platform, with its words as description.
-func (p *prose) embed(link, words string) {
-	p.setAside(news.Media{URL: link, Kind: news.Embed, Alt: clip(words, 500)})
 }
 
 // maxMedia bounds what one entry may carry; nobody shows more.

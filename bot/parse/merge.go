@@ -135,7 +135,7 @@ func better(data, markup string) bool {
 	if markup == "" || data == markup {
 		return false
 	}
-	a, b := squeeze(data), squeeze(markup)
+	a, b := squeeze(withoutPosts(data)), squeeze(withoutPosts(markup))
 	return a == b || len(a) > 40 && strings.HasPrefix(b, a) && len(b) < 4*len(a)
 }
 

@@ -129,15 +129,10 @@ func (d *document) tickarooBlocks(e *news.Entry, blocks []value) {
 // platform gives out.
 func (d *document) tickarooEmbed(p *prose, s string) {
 	if !hasTag(s) {
-		p.setAside(news.Media{URL: s, Kind: news.Embed})
+		p.embed(s, "")
 		return
 	}
-	inner := d.newProse()
-	inner.markup(s)
-	inner.text()
-	for _, m := range inner.media {
-		p.setAside(m)
-	}
+	p.markup(s)
 }
 
 func tickarooMedia(v value) news.Media {
