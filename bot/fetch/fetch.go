@@ -24,7 +24,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -119,35 +118,30 @@ func (c *Client) Close() {
 // Errors are of type *[news.ReadError] and one line long. When ctx is done
 // they wrap its error.
 func (c *Client) Fetch(ctx context.Context, src news.Source, cur news.Cursor) (news.Snapshot, error) {
-	address := src.URL
 	if cur.Via != "" {
-		address = cur.Via
+		snap, err := c.read(ctx, src, cur.Via, cur)
+		if !lost(err) {
+			snap.Cursor.Via = cur.Via
+			return snap, err
+		}
+		cur = news.Cursor{Begun: cur.Begun, Live: cur.Live}
 	}
-	snap, err := c.read(ctx, src, address, cur)
-	if cur.Via != "" && gone(err) {
-		snap, err = c.read(ctx, src, src.URL, news.Cursor{Begun: cur.Begun, Live: cur.Live})
-		cur.Via = ""
-	} else if err == nil {
-		snap.Cursor.Via = cur.Via
+	snap, err := c.read(ctx, src, src.URL, cur)
+	if unknown, ok := errors.AsType[*parse.UnknownError](err); ok && src.Format == "" && len(unknown.Alternates) > 0 {
+		return c.instead(ctx, src, unknown, err)
 	}
-	unknown, ok := errors.AsType[*parse.UnknownError](err)
-	if !ok || cur.Via != "" || src.Format != "" || len(unknown.Alternates) == 0 {
-		return snap, err
-	}
-	page, perr := url.Parse(src.URL)
-	if perr != nil {
-		return snap, err // unreachable: it was read
-	}
-	feed, ferr := c.instead(ctx, src, page, unknown)
-	if ferr != nil {
-		return snap, err
-	}
-	return feed, nil
+	return snap, err
 }
 
-// read reads one address of a source.
+// read reads one address of a source. Addresses that documents name are under
+// the rules of the source's own, but none leads to a private address by another
+// name than the source's, or from https to what is not encrypted.
 func (c *Client) read(ctx context.Context, src news.Source, address string, cur news.Cursor) (news.Snapshot, error) {
-	x, err := c.open(ctx, address, src.Private, cur)
+	private, err := trust(src, address)
+	if err != nil {
+		return news.Snapshot{}, &news.ReadError{Err: err}
+	}
+	x, err := c.open(ctx, address, private, cur)
 	if err != nil {
 		return news.Snapshot{}, err
 	}
