@@ -143,10 +143,10 @@ func seedGolden(f *testing.F, formats []string, add func(Document)) {
 // checkParse holds what Parse promises for any document.
 func checkParse(t *testing.T, doc Document) {
 	t.Helper()
-	if share, factor, _ := allocated(doc); share > 1 && !raced {
+	snap, factor, tooMuch, err := parseMeasured(doc)
+	if tooMuch {
 		t.Errorf("allocated %.0f × the document of %d bytes", factor, len(doc.Body))
 	}
-	snap, err := Parse(doc)
 	if err != nil {
 		if _, ok := errors.AsType[*UnknownError](err); !ok || strings.ContainsRune(err.Error(), '\n') {
 			t.Errorf("error is no *UnknownError of one line: %q", err)
