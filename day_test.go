@@ -107,7 +107,7 @@ func newDay(t *testing.T, page *livePage) *day {
 			ID: "harbour", Name: "Harbour live", URL: page.http.URL + "/live/harbour", Private: true,
 			Schedule: "@every 20s", Slowest: 5 * time.Minute, Newest: 2,
 		}},
-		Subscriptions: []store.Subscription{{Source: "harbour", Channel: channel, Closing: true}}, PerMinute: -1, CatchUp: -1,
+		Subscriptions: []store.Subscription{{Source: "harbour", Channel: channel, Closing: true}},
 		Logger:        slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	return d
@@ -278,7 +278,7 @@ func (d *day) start() {
 // changes tells the messages that have changed since it was last asked.
 func (d *day) changes() string {
 	var out strings.Builder
-	now := d.room.shows()
+	now := d.room.shows(d.page.http.URL)
 	for i, text := range now {
 		if i < len(d.shown) && d.shown[i] == text {
 			continue
@@ -459,8 +459,9 @@ func (r *room) Serve(ctx context.Context, _ []chat.CommandSpec, _ chat.Handler) 
 }
 
 // shows returns the messages as a terminal shows them. When a card became what
-// it is hangs on when the page was read, and is left out, as are addresses.
-func (r *room) shows() []string {
+// it is hangs on when the page was read, and is left out, as are addresses; the
+// site's own is SITE.
+func (r *room) shows(site string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var list []string
@@ -471,7 +472,7 @@ func (r *room) shows() []string {
 		}
 		c := m.card
 		c.Changed, c.URL = time.Time{}, ""
-		list = append(list, console.Render(c, console.Options{Width: 100}))
+		list = append(list, strings.ReplaceAll(console.Render(c, console.Options{Width: 100}), site, "SITE"))
 	}
 	return list
 }

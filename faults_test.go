@@ -309,6 +309,16 @@ func (p *quayPage) Fetch(context.Context, news.Source, news.Cursor) (news.Snapsh
 	return snap, nil
 }
 
+// More has nothing to add: the page is whole.
+func (p *quayPage) More(context.Context, news.Source, string) (news.Snapshot, error) {
+	return news.Snapshot{}, &news.ReadError{Err: errors.New("there are no older entries")}
+}
+
+// Read is not called: nothing is pushed.
+func (p *quayPage) Read(context.Context, news.Source, string, []byte) (news.Snapshot, error) {
+	return news.Snapshot{}, &news.ReadError{Err: errors.New("nothing is pushed")}
+}
+
 func boatName(n int, late, withdrawn bool) string {
 	s := fmt.Sprintf("Boat number %d comes in", n)
 	if late {
