@@ -84,7 +84,11 @@ func (r *dateReader) offset(f string) bool {
 		r.zone, r.zoned = z, true
 		return true
 	}
-	loc, named, ok := offsetISO(strings.TrimPrefix(strings.TrimPrefix(f, "GMT"), "UTC"), r.zone)
+	sign := strings.TrimPrefix(strings.TrimPrefix(f, "GMT"), "UTC")
+	if len(sign) == 2 && sign != f && (sign[0] == '+' || sign[0] == '-') { // GMT+1
+		sign = sign[:1] + "0" + sign[1:]
+	}
+	loc, named, ok := offsetISO(sign, r.zone)
 	if ok && named || f == "GMT" || f == "UTC" {
 		if !named {
 			loc = time.UTC

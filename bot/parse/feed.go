@@ -168,12 +168,13 @@ func (d *document) feedEntry(item *gofeed.Item) news.Entry {
 }
 
 // feedTime takes the time that gofeed read, which knows more layouts than we
-// do but reads those without a zone as UTC.
+// do, but reads those without a zone, or with one it does not know, as UTC.
 func (d *document) feedTime(parsed *time.Time, text string) time.Time {
-	if d.Zone != nil {
-		if st, ok := parseTime(text, d.Zone); ok && !st.zoned {
-			return d.possible(st.t)
-		}
+	if text == "" && parsed == nil {
+		return time.Time{}
+	}
+	if st, ok := parseTime(text, d.zone()); ok && (st.zoned || d.Zone != nil) {
+		return d.possible(st.t)
 	}
 	if parsed != nil {
 		return d.possible(*parsed)

@@ -38,10 +38,34 @@ func parseTime(s string, zone *time.Location) (stamped, bool) {
 	}
 	for _, l := range layouts {
 		if t, err := time.ParseInLocation(l.layout, s, zone); err == nil && plausible(t) {
-			return stamped{t: t, zoned: l.zoned, hasDay: true, timed: true}, true
+			t, known := abbreviated(t, zone)
+			return stamped{t: t, zoned: l.zoned && known, hasDay: true, timed: true}, true
 		}
 	}
 	return parseLocalised(s, zone)
+}
+
+// abbreviated puts a time into the zone that its abbreviation names. Package
+// time takes those it does not know for UTC. One that may be several zones
+// names none, and the time is in zone.
+func abbreviated(t time.Time, zone *time.Location) (_ time.Time, known bool) {
+	name, off := t.Zone()
+	low := strings.ToLower(name)
+	switch low {
+	case "", "utc", "gmt", "z", "ut", "wet":
+		return t, true
+	}
+	if strings.HasPrefix(name, "GMT") { // "GMT+1" is read as the instant in UTC
+		return t.Add(-time.Duration(off) * time.Second), true
+	}
+	if off != 0 || name[0] == '+' || name[0] == '-' {
+		return t, true
+	}
+	z := zones[low]
+	if known = z != nil; !known {
+		z = zone
+	}
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), z), known
 }
 
 var layouts = []struct {
@@ -52,6 +76,9 @@ var layouts = []struct {
 	{"Mon, 2 Jan 2006 15:04:05 -0700", true},
 	{"Mon, 2 Jan 2006 15:04:05 MST", true},
 	{"2 Jan 2006 15:04:05 -0700", true},
+	{"20060102T150405Z07:00", true},
+	{"2006/01/02 15:04:05", false},
+	{"2006/01/02 15:04", false},
 	{"Mon Jan 2 2006 15:04:05 MST-0700", true},
 	{"Mon Jan 2 15:04:05 MST 2006", true},
 	{"Mon Jan 2 15:04:05 -0700 2006", true},
@@ -351,6 +378,9 @@ var zones = map[string]*time.Location{
 	"gmt": time.UTC, "utc": time.UTC,
 	"bst": time.FixedZone("BST", 3600), "cet": time.FixedZone("CET", 3600), "cest": time.FixedZone("CEST", 7200),
 	"edt": time.FixedZone("EDT", -4*3600), "est": time.FixedZone("EST", -5*3600), "pst": time.FixedZone("PST", -8*3600),
+	"mez": time.FixedZone("MEZ", 3600), "mesz": time.FixedZone("MESZ", 7200), "eet": time.FixedZone("EET", 7200), "eest": time.FixedZone("EEST", 3*3600),
+	"msk": time.FixedZone("MSK", 3*3600), "jst": time.FixedZone("JST", 9*3600), "nzst": time.FixedZone("NZST", 12*3600), "nzdt": time.FixedZone("NZDT", 13*3600),
+	"sast": time.FixedZone("SAST", 7200), "awst": time.FixedZone("AWST", 8*3600), "brt": time.FixedZone("BRT", -3*3600),
 	"pdt": time.FixedZone("PDT", -7*3600), "aest": time.FixedZone("AEST", 10*3600), "aedt": time.FixedZone("AEDT", 11*3600),
 }
 
