@@ -108,7 +108,7 @@ func (m *merger) fill(e, block *news.Entry, source string) {
 		e.Author = block.Author
 		took("author", true)
 	}
-	if better(e.Body, block.Body) {
+	if better(e.Body, block.Body) || e.Body == "" && e.Headline == "" && block.Body != "" {
 		e.Body = block.Body
 		took("body", true)
 	}
@@ -130,7 +130,7 @@ func (m *merger) fill(e, block *news.Entry, source string) {
 // still there, or all of what the data cut off.
 func better(data, markup string) bool {
 	if data == "" {
-		return markup != ""
+		return withoutPosts(markup) != "" // a headline says more than that there is a post
 	}
 	if markup == "" || data == markup {
 		return false
