@@ -59,7 +59,10 @@ func (w *web) More(_ context.Context, src news.Source, address string) (news.Sna
 }
 
 // Read takes a pushed body for lines of a page, as show has them.
-func (w *web) Read(_ context.Context, src news.Source, _ string, body []byte) (news.Snapshot, error) {
+func (w *web) Read(_ context.Context, _ news.Source, contentType string, body []byte) (news.Snapshot, error) {
+	if contentType == "panic" {
+		panic("a bad document")
+	}
 	snap := pageOf(strings.Split(string(body), "\n")...)
 	for i := range snap.Entries {
 		snap.Entries[i].Published = time.Now()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -32,7 +33,6 @@ type poller struct {
 	// tell says something to the operators, once for each key. The error is the
 	// ledger's.
 	tell func(ctx context.Context, key, text string) error
-	said onceEach
 	asks asks
 	halt context.CancelFunc // ends the readings; set by run and pollAll
 	wake func()             // tells the dispatcher that something was enqueued
@@ -85,6 +85,7 @@ func (p *poller) follow(sources []news.Source) error {
 		schedules[src.ID] = s
 	}
 	p.schedules.Store(&schedules)
+	p.asks.keep(schedules)
 	return errors.Join(errs...)
 }
 
@@ -101,38 +102,21 @@ func (p *poller) schedule(src news.Source) schedule {
 	return s
 }
 
-// onceEach knows what was said already, since the start.
-type onceEach struct {
-	mu   sync.Mutex // guards seen
-	seen map[string]bool
-}
-
-// first reports whether key is asked about for the first time.
-func (o *onceEach) first(key string) bool {
-	const most = 10_000
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.seen[key] {
-		return false
-	}
-	if o.seen == nil || len(o.seen) >= most {
-		o.seen = make(map[string]bool)
-	}
-	o.seen[key] = true
-	return true
-}
-
-// asks are what sources ask in their documents about when to be read: an
-// answer "not modified" does not repeat them.
+// asks are what sources ask and say in their documents about when to be read:
+// an answer "not modified" does not repeat them.
 type asks struct {
 	mu sync.Mutex // guards of
 	of map[news.SourceID]wish
 }
 
 type wish struct {
-	wait     time.Duration
-	skip     news.Hours
-	separate bool
+	wait      time.Duration
+	skip      news.Hours
+	ended     bool // the source says so in data
+	signs     []news.Sign
+	separate  bool
+	successor string    // as recorded
+	resumed   time.Time // when it last brought an entry after its end
 }
 
 func (w *asks) put(id news.SourceID, asked wish) {
@@ -148,6 +132,16 @@ func (w *asks) get(id news.SourceID) wish {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.of[id]
+}
+
+// keep forgets all sources but those.
+func (w *asks) keep(followed map[news.SourceID]schedule) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.of, func(id news.SourceID, _ wish) bool {
+		_, ok := followed[id]
+		return !ok
+	})
 }
 
 // run polls until ctx is done (nil) or the ledger fails, and returns after the
@@ -291,20 +285,34 @@ func (p *poller) poll(ctx context.Context, l store.Lease) {
 	}
 	if err != nil || snap.Unchanged {
 		p.observer.Polled(l.Source.ID, outcomeOf(err, false), time.Since(begin))
-		p.rest(ctx, l, snap, err)
+		p.unchanged(ctx, l, snap, err)
 		return
 	}
-	p.asks.put(l.Source.ID, wish{wait: snap.Wait, skip: snap.Skip, separate: snap.Separate})
 	if p.pusher != nil {
 		p.pusher.Follow(l.Source, snap.Hub, snap.Topic)
 	}
 	changed, err := p.record(ctx, l, snap, gap)
 	p.observer.Polled(l.Source.ID, outcomeOf(err, changed), time.Since(begin))
-	if err != nil {
-		if fatal(err) {
-			p.fail(err)
-			return
-		}
+	p.unrecorded(l, err)
+}
+
+// unchanged ends a poll that brought no document: the source is as it was, or
+// could not be read.
+func (p *poller) unchanged(ctx context.Context, l store.Lease, snap news.Snapshot, err error) {
+	if p.closes(l, err, time.Now()) {
+		p.unrecorded(l, p.close(ctx, l, snap, err))
+		return
+	}
+	p.rest(ctx, l, snap, err)
+}
+
+// unrecorded deals with a ledger that took nothing; a nil err is none.
+func (p *poller) unrecorded(l store.Lease, err error) {
+	switch {
+	case err == nil:
+	case fatal(err):
+		p.fail(err)
+	default:
 		p.log.Warn("reading not recorded", "source", l.Source.ID, "error", err)
 	}
 }
@@ -344,8 +352,11 @@ func (p *poller) rest(ctx context.Context, l store.Lease, snap news.Snapshot, er
 		wait := retryDelay(l.Failures+1, min(interval, maxRetry), maxRetry)
 		if re, ok := errors.AsType[*news.ReadError](err); ok {
 			wait = max(wait, re.RetryAfter)
-			if re.Gone {
+			switch {
+			case re.Gone && l.FirstSight:
 				wait = max(wait, maxRetry)
+			case re.Gone && l.Ended:
+				wait = max(wait, endedPause(now.Sub(activeOf(l, now))))
 			}
 		}
 		r.Next = now.Add(wait)
@@ -379,9 +390,17 @@ func (p *poller) next(l store.Lease, wait time.Duration, active time.Time, ended
 		active = now
 	}
 	return p.schedule(l.Source).after(l.Source, rhythm{
-		now: now, active: active, ended: ended, newly: ended && !l.Ended, separate: asked.separate,
+		now: now, active: active, ended: ended && now.Sub(asked.resumed) >= resumes, newly: ended && !l.Ended,
 		wait: max(wait, asked.wait), skip: asked.skip,
 	})
+}
+
+// activeOf returns when an entry of the source was last added or changed.
+func activeOf(l store.Lease, now time.Time) time.Time {
+	if l.Active.IsZero() {
+		return now
+	}
+	return l.Active
 }
 
 // record compares the snapshot with what is known and saves the difference
@@ -395,15 +414,13 @@ func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot, 
 		return false, fmt.Errorf("compare %s: %w", l.Source.ID, err)
 	}
 	now := time.Now()
-	active := l.Active
+	active := activeOf(l, now)
 	if l.FirstSight || slices.ContainsFunc(changes, isNews) {
 		active = now
 	}
-	ended := over(&snap, active, now)
-	if err := errors.Join(p.sayGap(ctx, l, gap), p.saySuccessor(ctx, l, snap.Successor)); err != nil {
-		return false, err
-	}
-	moves := snap.Successor != "" && p.said.first("recorded "+string(l.Source.ID)+" "+snap.Successor)
+	asked := p.hear(l, &snap, changes, now)
+	ended := over(asked, now.Sub(active))
+	moves := snap.Successor != "" && snap.Successor != asked.successor
 	if len(changes) == 0 && !l.FirstSight && ended == l.Ended && gap == (store.Gap{}) && !moves {
 		p.rest(ctx, l, snap, nil)
 		return false, nil
@@ -417,14 +434,33 @@ func (p *poller) record(ctx context.Context, l store.Lease, snap news.Snapshot, 
 	}
 	p.sayProblem(l, "", now)
 	if ended && !l.Ended {
-		p.log.Info("coverage has ended", "source", l.Source.ID)
+		p.log.Info("coverage has ended", "source", l.Source.ID, "because", asked.why())
 	}
 	if l.FirstSight {
 		p.log.Info("source is followed", "source", l.Source.ID, "format", snap.Format,
 			"entries", done.Added, "shown", done.Enqueued)
 	}
 	p.sayChanged(l, done)
-	return true, nil
+	if moves {
+		asked.successor = snap.Successor
+		p.asks.put(l.Source.ID, asked)
+		err = p.saySuccessor(ctx, l, snap.Successor)
+	}
+	return true, errors.Join(err, p.sayGap(ctx, l, gap))
+}
+
+// hear remembers what a document asks and says, until the next.
+func (p *poller) hear(l store.Lease, snap *news.Snapshot, changes []news.Change, now time.Time) wish {
+	before := p.asks.get(l.Source.ID)
+	asked := wish{
+		wait: snap.Wait, skip: snap.Skip, ended: snap.Ended, signs: snap.Signs, separate: snap.Separate,
+		successor: before.successor, resumed: before.resumed,
+	}
+	if l.Ended && slices.ContainsFunc(changes, func(c news.Change) bool { return c.Kind == news.Added && !c.Quiet }) {
+		asked.resumed = now
+	}
+	p.asks.put(l.Source.ID, asked)
+	return asked
 }
 
 // isNews reports whether a change is one of an entry's words.
@@ -466,6 +502,9 @@ func (p *poller) changes(ctx context.Context, l store.Lease, snap news.Snapshot)
 		if known, err = p.store.Known(ctx, l.Source.ID, ids, from, to); err != nil {
 			return nil, err
 		}
+		if known, err = p.withUndated(ctx, l, &snap, known); err != nil {
+			return nil, err
+		}
 	}
 	snap.Since = latest(snap.Since, snap.Cursor.Begun)
 	diff := news.Diff(known, snap)
@@ -482,6 +521,39 @@ func (p *poller) changes(ctx context.Context, l store.Lease, snap news.Snapshot)
 	}
 	quieten(changes, l)
 	return changes, nil
+}
+
+// undatedFor is how far back an entry without a time, whose id is a hash of its
+// words, is looked for under other words: it may have been edited.
+const undatedFor = 3 * 24 * time.Hour
+
+// withUndated adds to known what an unknown entry without a time may have been.
+func (p *poller) withUndated(ctx context.Context, l store.Lease, snap *news.Snapshot, known []news.Known) ([]news.Known, error) {
+	vague := func(e news.Entry) bool { return e.Published.IsZero() && e.IDKind != news.IDExplicit }
+	if !slices.ContainsFunc(snap.Entries, vague) {
+		return known, nil
+	}
+	have := make(map[news.EntryID]bool, len(known))
+	for i := range known {
+		have[known[i].ID] = true
+		for _, a := range known[i].Aliases {
+			have[a] = true
+		}
+	}
+	if !slices.ContainsFunc(snap.Entries, func(e news.Entry) bool { return vague(e) && !have[e.Entry] }) {
+		return known, nil
+	}
+	now := time.Now()
+	more, err := p.store.Known(ctx, l.Source.ID, nil, now.Add(-undatedFor), now)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range more {
+		if !have[k.ID] && !k.Dated {
+			known = append(known, k)
+		}
+	}
+	return known, nil
 }
 
 // extent returns the ids a snapshot names and the time it spans.
