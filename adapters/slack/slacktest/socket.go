@@ -141,6 +141,7 @@ func (s *Server) DropConnections() {
 func (s *Server) Garbage(text string) {
 	for _, c := range s.current() {
 		c.mu.Lock()
+		_ = c.ws.SetWriteDeadline(time.Now().Add(5 * time.Second)) // an error shows at the write
 		_ = c.ws.WriteMessage(websocket.TextMessage, []byte(text)) // an error shows at the read
 		c.mu.Unlock()
 	}
