@@ -63,11 +63,7 @@ func (w *web) Read(_ context.Context, _ news.Source, contentType string, body []
 	if contentType == "panic" {
 		panic("a bad document")
 	}
-	snap := pageOf(strings.Split(string(body), "\n")...)
-	for i := range snap.Entries {
-		snap.Entries[i].Published = time.Now()
-	}
-	return snap, nil
+	return pageOf(strings.Split(string(body), "\n")...), nil
 }
 
 func (w *web) count(id news.SourceID) int {

@@ -144,7 +144,7 @@ func (w wish) why() string {
 // gone reports whether a source has said twice that it will not come back.
 func gone(l store.Lease, err error) bool {
 	re, ok := errors.AsType[*news.ReadError](err)
-	return ok && re.Gone && l.Failures > 0 && l.Problem == err.Error()
+	return ok && re.Gone && l.Problem == err.Error()
 }
 
 // closes reports whether a reading without a document ends the coverage.

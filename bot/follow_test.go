@@ -345,8 +345,11 @@ func TestSuccessor(t *testing.T) {
 		page := pageOf(numbered(3, 1)...)
 		page.Successor = "https://news.example/harbour-2"
 		w.web.set("harbour", func() (news.Snapshot, error) { return page, nil })
-		for range 2 {
+		for run := range 2 {
 			w.mustRun(func() { pass(time.Minute) })
+			if n := w.logs.count("coverage goes on"); n != run+1 {
+				t.Errorf("said %d times in %d runs", n, run+1)
+			}
 			if seen := ops.sees("desk"); len(seen) != 1 || !strings.Contains(seen[0], page.Successor) {
 				t.Errorf("the operators see %q", seen)
 			}
@@ -472,10 +475,14 @@ func TestPush(t *testing.T) {
 			}
 			pass(time.Minute) // absent from the page, which does not reach it
 			w.want("a", "LIVE Entry 3", "LIVE Pushed")
-			if err := b.Push(t.Context(), "harbour", "", []byte("e9 Pushed")); err != nil {
-				t.Error(err)
+			for range 3 { // two entries between these are absent
+				if err := b.Push(t.Context(), "harbour", "", []byte("e9 Pushed\ne1 Entry 1")); err != nil {
+					t.Error(err)
+				}
 			}
-			if n := meter.outcomes["pushed"]; n != 2 {
+			pass(time.Second)
+			w.want("a", "LIVE Entry 3", "LIVE Pushed")
+			if n := meter.outcomes["pushed"]; n != 4 {
 				t.Errorf("%d pushes were observed: %v", n, meter.outcomes)
 			}
 			if err := b.Push(t.Context(), "harbour", "panic", nil); err == nil {
