@@ -138,7 +138,24 @@ const clock = "2006-01-02 15:04:05 UTC"
 
 // story tells what was seen, decided and sent of an entry, a line each.
 func (b *Bot) story(ctx context.Context, e *news.Entry, ch chat.Channel) ([]string, error) {
-	var lines []string
+	lines := Story(e)
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	v := b.desk.Judge(ch, e)
+	switch {
+	case !v.Wanted:
+		add("Filter of this channel: not wanted, because it %s", v.Why)
+	case v.Why != "":
+		add("Filter of this channel: wanted, because it %s", v.Why)
+	default:
+		add("Filter of this channel: none")
+	}
+	sent, err := b.sent(ctx, e, ch)
+	return append(lines, sent...), err
+}
+
+// Story tells when an entry was published and seen, how it was recognised and
+// what changed last, a line each.
+func Story(e *news.Entry) (lines []string) {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	if e.Published.IsZero() {
 		add("Published: the source states no time")
@@ -154,17 +171,7 @@ func (b *Bot) story(ctx context.Context, e *news.Entry, ch chat.Channel) ([]stri
 	if e.Revision > 1 {
 		add("Revision %d, seen %s: %s", e.Revision, e.Changed.UTC().Format(clock), wordOf(e.Class))
 	}
-	v := b.desk.Judge(ch, e)
-	switch {
-	case !v.Wanted:
-		add("Filter of this channel: not wanted, because it %s", v.Why)
-	case v.Why != "":
-		add("Filter of this channel: wanted, because it %s", v.Why)
-	default:
-		add("Filter of this channel: none")
-	}
-	sent, err := b.sent(ctx, e, ch)
-	return append(lines, sent...), err
+	return lines
 }
 
 func identity(k news.IDKind) string {
@@ -210,7 +217,7 @@ func (b *Bot) sent(ctx context.Context, e *news.Entry, ch chat.Channel) ([]strin
 			}
 			continue
 		}
-		lines = append(lines, receiptLine(e, rec))
+		lines = append(lines, "Here: "+Fate(e, rec))
 	}
 	for _, d := range pending {
 		if d.Channel == ch {
@@ -238,16 +245,18 @@ func reasonOf(d store.Delivery) string {
 	return fmt.Sprintf(" after %s: %s", plural(d.Attempts, "attempt", false), cut(d.LastError, 200))
 }
 
-func receiptLine(e *news.Entry, rec store.Receipt) string {
+// Fate says what a receipt says of an entry's card: "posted …", "not posted,
+// because …".
+func Fate(e *news.Entry, rec store.Receipt) string {
 	switch {
 	case rec.Folded > 0:
-		return "Here: told in a roll-up, because many came at once"
+		return "told in a roll-up, because many came at once"
 	case rec.Message == "" && rec.Why != "":
-		return "Here: not posted, because it " + rec.Why
+		return "not posted, because it " + rec.Why
 	case rec.Message == "":
-		return "Here: not posted; it was withdrawn before anybody could see it"
+		return "not posted; it was withdrawn before anybody could see it"
 	}
-	line := fmt.Sprintf("Here: posted %s, %s after it was first seen", rec.Sent.UTC().Format(clock), span(rec.Sent.Sub(e.FirstSeen)))
+	line := fmt.Sprintf("posted %s, %s after it was first seen", rec.Sent.UTC().Format(clock), span(rec.Sent.Sub(e.FirstSeen)))
 	if !rec.Edited.IsZero() {
 		line += "; changed " + rec.Edited.UTC().Format(clock)
 	}

@@ -34,6 +34,10 @@ type Office interface {
 	Backup(ctx context.Context, w io.Writer) (int64, error)
 	// History returns the kept revisions of an entry, oldest first.
 	History(ctx context.Context, ref news.Ref) ([]news.Entry, error)
+	// Trace tells what became of the entries at an address.
+	Trace(ctx context.Context, address string) ([]Trace, error)
+	// Kept returns what other rooms keep in the ledger under a prefix.
+	Kept(ctx context.Context, prefix string) (map[string][]byte, error)
 }
 
 // A Status is how everything stands. Times are zero where nothing happened.

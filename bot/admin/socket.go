@@ -100,6 +100,7 @@ func newCalls(o Office) http.Handler {
 		list, err := o.History(r.Context(), news.Ref{Source: news.SourceID(q.Get("source")), Entry: news.EntryID(q.Get("entry"))})
 		answer(w, list, err)
 	})
+	moreCalls(mux, o)
 	return mux
 }
 

@@ -87,7 +87,7 @@ See it work, with no account and no token:
 	})
 	root.AddCommand(
 		newRun(e), newRead(e), newQuotes(e), newPreview(e), newCheck(e), newStatus(e), newOutbox(e), newBackup(e),
-		newManifest(e), newInvite(e), newVersion(e),
+		newWhy(e), newConfig(e), newManifest(e), newInvite(e), newVersion(e),
 	)
 	strictly(root)
 	return root

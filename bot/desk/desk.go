@@ -264,6 +264,41 @@ func (d *Desk) AlertFor(user chat.Channel, e *news.Entry) string {
 	return ""
 }
 
+// Made is what chat decided and the file does not say.
+type Made struct {
+	Followed []Followed // by ID
+	Wants    []Want     // those of followed sources and of the file's, by source and channel
+	Rooms    []Room
+	Digests  []Digest
+	Alerts   int // how many there are; they are people's own
+}
+
+// Made returns what chat decided. Of subscriptions that the file has it returns
+// those to which chat added something.
+func (d *Desk) Made() Made {
+	s := d.state.Load()
+	m := Made{Digests: d.Digests()}
+	for _, id := range slices.Sorted(maps.Keys(s.followed)) {
+		m.Followed = append(m.Followed, s.followed[id])
+	}
+	for k, w := range s.made {
+		if now, ok := s.wants[k]; ok && (w.Made || now.Filter != "" || len(now.Mentions) > 0) {
+			m.Wants = append(m.Wants, now.Want)
+		}
+	}
+	slices.SortFunc(m.Wants, func(a, b Want) int {
+		return strings.Compare(string(a.Source)+" "+a.Channel.String(), string(b.Source)+" "+b.Channel.String())
+	})
+	for _, r := range s.roomsIn {
+		m.Rooms = append(m.Rooms, r)
+	}
+	slices.SortFunc(m.Rooms, func(a, b Room) int { return strings.Compare(a.Channel.String(), b.Channel.String()) })
+	for _, list := range s.alerts {
+		m.Alerts += len(list)
+	}
+	return m
+}
+
 // Digests returns every digest, by ID.
 func (d *Desk) Digests() []Digest {
 	digests := d.state.Load().digests
