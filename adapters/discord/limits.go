@@ -28,13 +28,13 @@ const (
 	edgeWait = 10 * time.Minute // after a refusal by Cloudflare, which says nothing
 )
 
-// A bot may make 50 requests a second, answers to interactions not counted
+// DefaultRate is how many requests a second a bot may make, answers to interactions not counted
 // (https://discord.com/developers/docs/topics/rate-limits#global-rate-limit).
 // Discord counts in seconds whose beginning it does not tell, so that no second
 // may hold more. The margin is for requests that arrive closer to one another
 // than they were made.
 const (
-	defaultRate = 50
+	DefaultRate = 50
 	botWindow   = time.Second + 10*time.Millisecond
 )
 
@@ -92,7 +92,7 @@ func newLimits(budget, perSecond int) *limits {
 		budget = defaultBudget
 	}
 	if perSecond <= 0 {
-		perSecond = defaultRate
+		perSecond = DefaultRate
 	}
 	return &limits{
 		budget: budget, recent: make([]time.Time, perSecond),

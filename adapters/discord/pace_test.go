@@ -89,7 +89,7 @@ func TestPaceLearns(t *testing.T) {
 func TestPaceOfTheBot(t *testing.T) {
 	for _, perSecond := range []int{0, 500} {
 		l := newLimits(0, perSecond)
-		want := max(perSecond, defaultRate)
+		want := max(perSecond, DefaultRate)
 		var made []time.Time
 		now := epoch
 		for lane := 0; len(made) < 3*want; lane++ {

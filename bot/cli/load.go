@@ -100,11 +100,12 @@ func (e *env) adapter(a config.Adapter, keep discord.Keeper, log *slog.Logger) (
 	case config.Slack:
 		return slack.New(slack.Options{
 			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log, Version: version(),
-			Admins: a.Admins,
+			Admins: a.Admins, Scale: float64(a.Rate),
 		})
 	case config.Discord:
 		return discord.New(discord.Options{
 			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(), Keep: keep,
+			Rate: discord.DefaultRate * a.Rate,
 		})
 	default:
 		o := e.consoleOptions()

@@ -21,6 +21,9 @@ var (
 	snowflake   = regexp.MustCompile(`^[0-9]{15,20}$`)
 )
 
+// maxRate is more than any platform grants.
+const maxRate = 1000
+
 // adapters reads the adapters and returns the line of each name.
 func (b *builder) adapters(v value) (lines map[string]int) {
 	lines = make(map[string]int)
@@ -65,6 +68,9 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 			b.problem(s["guild"], "guild is the server's ID, 15 to 20 digits: switch on Developer Mode, right-click the server, Copy Server ID")
 		}
 	case Console:
+	}
+	if platform != Console {
+		a.Rate = b.integer(s["rate"], 1, 1, maxRate)
 	}
 	a.APIURL = b.apiURL(s["api_url"])
 	b.config.Adapters = append(b.config.Adapters, a)

@@ -129,6 +129,7 @@ type Adapter struct {
 	Token    Secret // Discord
 	Admins   string // Slack: the user group whose members administer, beside the workspace's own admins; "" means none
 	Guild    string // Discord: the one server to register commands in; "" means everywhere
+	Rate     int    // how many times the platform's ordinary limits this bot was granted; 1 for most, 0 on a terminal
 	APIURL   string // where the platform is reached instead of its own address; "" means there
 	// Inactive says why the adapter cannot be used, such as "SLACK_BOT_TOKEN
 	// is not set"; "" if it can.
@@ -248,9 +249,9 @@ var (
 	adapterKeys = map[Platform][]string{
 		Console: {"name", "platform"},
 		Slack: {
-			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "admins", "api_url",
+			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "admins", "rate", "api_url",
 		},
-		Discord: {"name", "platform", "token_env", "token_file", "guild", "api_url"},
+		Discord: {"name", "platform", "token_env", "token_file", "guild", "rate", "api_url"},
 	}
 	platforms = []string{string(Console), string(Slack), string(Discord)}
 )

@@ -88,8 +88,8 @@ func exampleConfig() *Config {
 		Push:     Push{Listen: "127.0.0.1:8070"},
 		Adapters: []Adapter{
 			{Name: "console", Platform: Console},
-			{Name: "slack", Platform: Slack, Inactive: "SLACK_BOT_TOKEN is not set, SLACK_APP_TOKEN is not set"},
-			{Name: "discord", Platform: Discord, Inactive: "DISCORD_BOT_TOKEN is not set"},
+			{Name: "slack", Platform: Slack, Rate: 1, Inactive: "SLACK_BOT_TOKEN is not set, SLACK_APP_TOKEN is not set"},
+			{Name: "discord", Platform: Discord, Rate: 1, Inactive: "DISCORD_BOT_TOKEN is not set"},
 		},
 		Sources: []Source{{
 			Source: news.Source{
