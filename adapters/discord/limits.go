@@ -28,14 +28,16 @@ const (
 	edgeWait = 10 * time.Minute // after a refusal by Cloudflare, which says nothing
 )
 
-// DefaultRate is how many requests a second a bot may make, answers to interactions not counted
+// DefaultRate is how many requests a second a bot may make, answers to
+// interactions not counted
 // (https://discord.com/developers/docs/topics/rate-limits#global-rate-limit).
+const DefaultRate = 50
+
 // Discord counts in seconds whose beginning it does not tell, so that no second
-// may hold more. The margin is for requests that arrive closer to one another
-// than they were made.
+// may hold more than the rate. The margin is for requests that arrive closer to
+// one another than they were made.
 const (
-	DefaultRate = 50
-	botWindow   = time.Second + 10*time.Millisecond
+	botWindow = time.Second + 10*time.Millisecond
 )
 
 // What is assumed of a channel's messages until an answer says how it is: the
