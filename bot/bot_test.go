@@ -78,6 +78,13 @@ func (w *web) set(id news.SourceID, page func() (news.Snapshot, error)) {
 	w.pages[id] = page
 }
 
+// everywhere sets the page of every source that has none of its own.
+func (w *web) everywhere(page func() (news.Snapshot, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.any = page
+}
+
 // show makes a page of entries, newest first, each "id headline".
 func (w *web) show(id news.SourceID, lines ...string) {
 	snap := pageOf(lines...)

@@ -98,7 +98,7 @@ func (d *desked) holds(r chat.Reply, parts ...string) {
 func TestFollowFromChat(t *testing.T) {
 	deskStory(t, func(d *desked) {
 		d.web.show("harbour", "e1 First")
-		d.web.any = func() (news.Snapshot, error) { return pageOf("c2 Second cup", "c1 First cup"), nil }
+		d.web.everywhere(func() (news.Snapshot, error) { return pageOf("c2 Second cup", "c1 First cup"), nil })
 		d.run(func() {
 			if r := d.as(chat.Command{User: "u2"}, "/follow https://news.example/cup"); !strings.Contains(r.Text, "Only people who may manage") {
 				t.Errorf("a member may follow: %+v", r)
@@ -114,14 +114,14 @@ func TestFollowFromChat(t *testing.T) {
 			d.holds(d.press(r, "Follow"), "is followed here now")
 			pass(time.Minute)
 			d.want("a", "LIVE First")
-			d.web.any = func() (news.Snapshot, error) { return pageOf("c3 Third cup", "c2 Second cup", "c1 First cup"), nil }
+			d.web.everywhere(func() (news.Snapshot, error) { return pageOf("c3 Third cup", "c2 Second cup", "c1 First cup"), nil })
 			pass(3 * time.Minute)
 			d.want("a", "LIVE First", "LIVE Third cup")
 			d.holds(d.say("/sources"), "Harbour live (harbour-live)", "Source harbour (harbour)")
 			d.holds(d.say("/pause harbour-live"), "is paused here")
-			d.web.any = func() (news.Snapshot, error) {
+			d.web.everywhere(func() (news.Snapshot, error) {
 				return pageOf("c4 Fourth cup", "c3 Third cup", "c2 Second cup", "c1 First cup"), nil
-			}
+			})
 			pass(10 * time.Minute)
 			d.want("a", "LIVE First", "LIVE Third cup")
 			d.holds(d.say("/resume harbour-live"), "posted here again")
