@@ -104,9 +104,10 @@ func (b *Bot) alerts(_ context.Context, r request) (chat.Reply, error) {
 
 // stopAlert ends one alert of the one who pressed, or all.
 func (b *Bot) stopAlert(ctx context.Context, r request, id string) (chat.Reply, error) {
-	if id == "all" {
+	switch id {
+	case "all":
 		id = ""
-	} else if id == "" {
+	case "":
 		return say("Which one?"), nil
 	}
 	err := b.desk.DropAlert(ctx, r.actor(), r.Private, id)

@@ -317,12 +317,13 @@ func (b *Bot) set(ctx context.Context, r request) (chat.Reply, error) {
 		return say("There are the settings " + strings.Join(settingNames(), ", ") + ". For example: /set harbour style thread"), nil
 	}
 	s, value := settings()[i], r.args["value"]
-	var bad error
+	if err := s.set(new(desk.Want), value); err != nil {
+		return say(upper(sentence(err.Error()))), nil //nolint:nilerr // the answer says what was wrong
+	}
 	return b.onSource(ctx, r, "set", func(id news.SourceID, name string) (string, error) {
-		err := b.desk.Set(ctx, r.actor(), id, r.channel(), s.name+" "+value, func(w *desk.Want) { bad = s.set(w, value) })
-		if bad != nil {
-			return upper(sentence(bad.Error())), nil
-		}
+		err := b.desk.Set(ctx, r.actor(), id, r.channel(), s.name+" "+value, func(w *desk.Want) {
+			_ = s.set(w, value) // it is a value of this setting, as was just seen
+		})
 		return fmt.Sprintf("%s: %s is %s from now on.", name, s.name, value), err
 	})
 }

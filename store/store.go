@@ -362,7 +362,7 @@ type Receipt struct {
 	Number   uint64 `json:",omitempty"`
 	Message  chat.MessageID
 	Revision int
-	Why      string `json:",omitempty"` // what decided that nothing stands: the words of a filter
+	Why      string    `json:",omitempty"` // what decided that nothing stands: the words of a filter
 	Digest   [32]byte  // of the card that stands
 	Sent     time.Time // when the message was first posted
 	Edited   time.Time `json:",omitzero"`

@@ -171,9 +171,9 @@ func (s *state) freeID(file File, id news.SourceID) news.SourceID {
 	return free
 }
 
-func (dr *draft) putMade(k wantKey, w Want) error {
-	dr.made[k] = w
-	return dr.put(wantName(k), w)
+func (d *draft) putMade(k wantKey, w Want) error {
+	d.made[k] = w
+	return d.put(wantName(k), w)
 }
 
 func wantName(k wantKey) string { return wantKind + k.channel.String() + "/" + string(k.source) }
@@ -198,17 +198,17 @@ func (d *Desk) Unfollow(ctx context.Context, a Actor, source news.SourceID, ch c
 }
 
 // leave drops a source of chat's that nobody wants.
-func (dr *draft) leave(source news.SourceID) error {
-	if _, ok := dr.followed[source]; !ok {
+func (d *draft) leave(source news.SourceID) error {
+	if _, ok := d.followed[source]; !ok {
 		return nil
 	}
-	for k := range dr.made {
+	for k := range d.made {
 		if k.source == source {
 			return nil
 		}
 	}
-	delete(dr.followed, source)
-	return dr.put(sourceKind+string(source), nil)
+	delete(d.followed, source)
+	return d.put(sourceKind+string(source), nil)
 }
 
 func (d *Desk) inFile(k wantKey) bool {
@@ -266,18 +266,18 @@ func (d *Desk) allowed(before, after Want) error {
 }
 
 // edit changes what is kept of a want; of one in the file a note beside it.
-func (dr *draft) edit(d *Desk, a Actor, k wantKey, f func(*Want) error) error {
-	now, ok := d.state.Load().wants[k]
+func (d *draft) edit(desk *Desk, a Actor, k wantKey, f func(*Want) error) error {
+	now, ok := desk.state.Load().wants[k]
 	if !ok {
 		return ErrNone
 	}
 	w := now.Want
-	w.Made = !d.inFile(k)
+	w.Made = !desk.inFile(k)
 	if err := f(&w); err != nil {
 		return err
 	}
-	w.By, w.At = a.User, d.now().UTC()
-	return dr.putMade(k, w)
+	w.By, w.At = a.User, desk.now().UTC()
+	return d.putMade(k, w)
 }
 
 // Move makes another channel follow a source with the same wishes, in place of

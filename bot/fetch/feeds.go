@@ -95,17 +95,20 @@ func sameSite(a, b *url.URL) bool {
 }
 
 // trust reports whether an address of a source may be private: as the source's
-// own where it has the same host, and never where another document names it.
+// own where it has the same host, and never where a document names another.
 func trust(src news.Source, address string) (private bool, err error) {
 	if address == src.URL {
 		return src.Private, nil
 	}
-	from, ferr := url.Parse(src.URL)
-	to, terr := url.Parse(address)
-	switch {
-	case ferr != nil || terr != nil:
-		return false, nil // refused when it is opened
-	case from.Scheme == "https" && to.Scheme == "http":
+	from, err := parseURL(src.URL, src.Private)
+	if err != nil {
+		return false, err
+	}
+	to, err := parseURL(address, src.Private)
+	if err != nil {
+		return false, err
+	}
+	if from.Scheme == "https" && to.Scheme == "http" {
 		return false, fmt.Errorf("read %.80s: a page read over https names an address that is not encrypted", to.Host)
 	}
 	return src.Private && strings.EqualFold(from.Host, to.Host), nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -167,8 +168,8 @@ func (d *slackDrawing) run(b slackBlock) {
 	default:
 		d.text(text)
 	}
-	for i := len(tags) - 1; i >= 0; i-- {
-		d.close(tags[i])
+	for _, t := range slices.Backward(tags) {
+		d.close(t)
 	}
 }
 
