@@ -27,7 +27,6 @@ import (
 type crowd struct {
 	global  *rate.Limiter // nil = no limit
 	channel rate.Limit
-	burst   int
 
 	mu       sync.Mutex
 	channels map[chat.Channel]*rate.Limiter
