@@ -64,13 +64,6 @@ func (s *Store) begin(t *txn, ch chat.Channel) (d store.Delivery, ok bool, err e
 	return d, false, nil
 }
 
-func clone(b []byte) []byte {
-	if b == nil {
-		return nil
-	}
-	return append(make([]byte, 0, len(b)), b...)
-}
-
 // first returns the first key with the prefix, nil if there is none.
 func (t *txn) first(bucket string, prefix []byte) (key, value []byte) {
 	k, v := t.tx.Bucket([]byte(bucket)).Cursor().Seek(prefix)
