@@ -250,6 +250,9 @@ func (d *document) fewerItems(s string) (string, error) {
 func feedBudget(s string) int { return max(30*len(s), floorMemory/2) }
 
 func (d *document) newestItems(s string) string {
+	if strings.Count(s, "<item")+strings.Count(s, "<entry") <= d.most() && elements(s)*elementCost <= feedBudget(s) {
+		return s
+	}
 	starts := itemStart.FindAllStringIndex(s, -1)
 	n := len(starts)
 	keep := min(n, d.most())

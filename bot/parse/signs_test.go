@@ -56,6 +56,15 @@ func TestSaysContinued(t *testing.T) {
 	}
 }
 
+// What is looked for first leaves out nothing that is looked for.
+func TestStemsCoverThePhrases(t *testing.T) {
+	for _, phrase := range continued {
+		if !containsAny(phrase, continuedStems) {
+			t.Errorf("%q has no stem", phrase)
+		}
+	}
+}
+
 func TestSuccessorIsOfTheSameSite(t *testing.T) {
 	for href, want := range map[string]string{
 		"/live/two":                            "https://www.news.example/live/two",

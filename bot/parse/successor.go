@@ -107,12 +107,14 @@ func saysContinued(text string) bool {
 		return false
 	}
 	s := strings.ReplaceAll(strings.ToLower(fold(text)), "’", "'")
-	for _, phrase := range continued {
-		if strings.Contains(s, phrase) {
-			return true
-		}
-	}
-	return false
+	return containsAny(s, continuedStems) && containsAny(s, continued)
+}
+
+// continuedStems are parts of words of which each of continued has one. Every
+// link of a page is asked.
+var continuedStems = []string{
+	"live", "blog", "coverage", "moved to", "move to", "moving to", "ticker", "geht", "direct", "suite", "directo", "en vivo", "minuto", "cobertura", "continú", "diretta",
+	"direto", "acompanhar", "relacj", "онлайн", "трансляц", "canlı", "online", "تغطية", "直播", "ライブ", "direkt",
 }
 
 // continued are the words in which pages say that they go on elsewhere.

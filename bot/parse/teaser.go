@@ -48,9 +48,24 @@ const maxTail = 260
 // more here Headline of the other story`.
 var tail = regexp.MustCompile(`[.!?…”"’'»)]\s+(?:(?:READ MORE|Read more|Read More|READ NEXT|Read next)(?: here)?:?|(?:Also read|Read also|Lesen Sie auch|Mehr dazu|Leggi anche|Lire aussi ?|À lire aussi ?|Lea también|Leer también|Leia também|Leia mais|Lees ook|Läs också) ?:) [^.!?\n]{8,200}$`)
 
+// tailWords are words of which tail needs one.
+var tailWords = []string{"ead more", "EAD MORE", "ead More", "EAD NEXT", "ead next", "lso read", "ead also", "Lesen Sie auch", "Mehr dazu", "Leggi anche", "ire aussi", "Lea también", "Leer también", "Leia ", "Lees ook", "Läs också"}
+
+func containsAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // withoutTail drops such an invitation.
 func withoutTail(s string) string {
 	from := max(0, len(s)-maxTail)
+	if !containsAny(s[from:], tailWords) { // the expression is dear, and every entry comes by
+		return s
+	}
 	m := tail.FindStringIndex(s[from:])
 	if m == nil {
 		return s
