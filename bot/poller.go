@@ -529,7 +529,10 @@ const undatedFor = 3 * 24 * time.Hour
 
 // withUndated adds to known what an unknown entry without a time may have been.
 func (p *poller) withUndated(ctx context.Context, l store.Lease, snap *news.Snapshot, known []news.Known) ([]news.Known, error) {
-	vague := func(e news.Entry) bool { return e.Published.IsZero() && e.IDKind != news.IDExplicit }
+	// Another extractor may find times where there were none, or none where
+	// there were: then any entry may be one of those.
+	other := l.Cursor.Format != "" && l.Cursor.Format != snap.Format
+	vague := func(e news.Entry) bool { return other || e.Published.IsZero() && e.IDKind != news.IDExplicit }
 	if !slices.ContainsFunc(snap.Entries, vague) {
 		return known, nil
 	}
@@ -549,7 +552,7 @@ func (p *poller) withUndated(ctx context.Context, l store.Lease, snap *news.Snap
 		return nil, err
 	}
 	for _, k := range more {
-		if !have[k.ID] && !k.Dated {
+		if !have[k.ID] && (other || !k.Dated) {
 			known = append(known, k)
 		}
 	}

@@ -259,16 +259,28 @@ func (d *differ) pair(entries []Entry) []int {
 }
 
 // twin finds a known entry that the snapshot lacks and that says the same at
-// the same time as e.
+// the same time as e. Where one of the two has no time, because another
+// extractor read it, the words alone decide if they are the only such; what was
+// published after it was first seen is another entry that says the same.
 func (d *differ) twin(e *Entry) int {
-	digest := e.Digest()
+	digest, dated := e.Digest(), !e.Published.IsZero()
+	redated, n := -1, 0
 	for i, k := range d.known {
-		dated := !e.Published.IsZero()
-		if !d.seen[i] && k.Digest == digest && k.Dated == dated && (!dated || sameTime(k.When, e.Published)) {
-			return i
+		switch {
+		case d.seen[i] || k.Digest != digest:
+		case k.Dated == dated:
+			if !dated || sameTime(k.When, e.Published) {
+				return i
+			}
+		case !dated || !e.Published.After(k.When):
+			redated = i
+			n++
 		}
 	}
-	return -1
+	if n != 1 || e.Headline == "" && opening(e.Body) == 0 {
+		return -1
+	}
+	return redated
 }
 
 // remember adds e to what is known, so that a page that holds it twice adds it
