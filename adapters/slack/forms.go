@@ -137,7 +137,8 @@ func itemLine(it chat.Item) slack.Block {
 	}
 	var line []slack.RichTextSectionElement
 	if !it.Time.IsZero() {
-		line = append(line, text(it.Time.UTC().Format("15:04 UTC")+"  ", nil))
+		fallback := it.Time.UTC().Format("15:04 UTC")
+		line = append(line, slack.NewRichTextSectionDateElement(it.Time.Unix(), "{time}", nil, &fallback), text("  ", nil))
 	}
 	if link := linkTo(it.URL, maxDeepLink); link != "" {
 		line = append(line, slack.NewRichTextSectionLinkElement(link, head, strike(struck)))

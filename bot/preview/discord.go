@@ -152,7 +152,14 @@ func (d *discordDrawing) lines(lines []string) {
 
 // discordMark is what stands inside a line: an escaped sign, a time, a
 // mention, a link, and words in bold, struck through or in italics.
-var discordMark = regexp.MustCompile(`\\([^\sA-Za-z0-9])|<t:(-?\d+)(?::[a-zA-Z])?>|<(@[&!]?|#)(\d+)>|\[((?:[^\]\\]|\\.)+)\]\((<?https?://[^\s)>]+>?)\)|\*\*((?:[^*\\]|\\.)+)\*\*|~~((?:\\.|[^~])+)~~|\*((?:[^*\\]|\\.)+)\*`)
+var discordMark = regexp.MustCompile(`\\([^\sA-Za-z0-9])|<t:(-?\d+)(?::([a-zA-Z]))?>|<(@[&!]?|#)(\d+)>|\[((?:[^\]\\]|\\.)+)\]\((<?https?://[^\s)>]+>?)\)|\*\*((?:[^*\\]|\\.)+)\*\*|~~((?:\\.|[^~])+)~~|\*((?:[^*\\]|\\.)+)\*`)
+
+// discordTimes are Discord's styles of times ("Timestamp Styles") in English.
+// How long ago something was is not for a picture.
+var discordTimes = map[string]string{
+	"": "2 January 2006 15:04", "f": "2 January 2006 15:04", "F": "Monday 2 January 2006 15:04", "R": "2 January 2006 15:04",
+	"t": "15:04", "T": "15:04:05", "d": "02/01/2006", "D": "2 January 2006",
+}
 
 func (d *discordDrawing) inline(s string) {
 	for s != "" {
@@ -179,17 +186,18 @@ func (d *discordDrawing) mark(group func(int) (string, bool)) {
 	}
 	if sec, ok := group(2); ok {
 		n, _ := strconv.ParseInt(sec, 10, 64) // digits only
-		d.text(time.Unix(n, 0).In(d.zone).Format("2 January 2006 15:04"))
+		style, _ := group(3)
+		d.text(time.Unix(n, 0).In(d.zone).Format(discordTimes[style]))
 	}
-	if id, ok := group(4); ok {
-		kind, _ := group(3)
+	if id, ok := group(5); ok {
+		kind, _ := group(4)
 		d.in("span", "mention", func() { d.text(strings.TrimRight(kind, "&!") + id) })
 	}
-	if label, ok := group(5); ok {
-		address, _ := group(6)
+	if label, ok := group(6); ok {
+		address, _ := group(7)
 		d.link(strings.Trim(address, "<>"), func() { d.inline(label) })
 	}
-	for i, tag := range map[int]string{7: "b", 8: "s", 9: "i"} {
+	for i, tag := range map[int]string{8: "b", 9: "s", 10: "i"} {
 		if inner, ok := group(i); ok {
 			d.in(tag, "", func() { d.inline(inner) })
 		}

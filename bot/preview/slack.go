@@ -27,6 +27,7 @@ type slackBlock struct {
 	Image    string          `json:"image_url"`
 	Alt      string          `json:"alt_text"`
 	Time     int64           `json:"timestamp"`
+	Format   string          `json:"format"`
 	Group    string          `json:"usergroup_id"`
 	User     string          `json:"user_id"`
 }
@@ -162,6 +163,10 @@ func (d *slackDrawing) run(b slackBlock) {
 		}
 		d.link(b.URL, func() { d.text(text) })
 	case "date":
+		if b.Format == "{time}" {
+			d.text(time.Unix(b.Time, 0).In(d.zone).Format("15:04"))
+			break
+		}
 		d.text(d.clock(b.Time))
 	case "usergroup", "user":
 		d.in("span", "mention", func() { d.text("@" + b.Group + b.User) })
