@@ -116,7 +116,8 @@ type Polls interface {
 	// ErrBusy while somebody else has it, ErrNotFound if it is not followed.
 	Claim(ctx context.Context, source news.SourceID, ttl time.Duration) (Lease, error)
 	// Hurry makes the named sources, or without names every followed one, due
-	// now. Names that are not followed are passed over.
+	// now. Names that are not followed are passed over; a named one that is being
+	// read is due again as soon as that reading ends.
 	Hurry(ctx context.Context, sources ...news.SourceID) error
 	// Known returns what is remembered of the source's entries that have one
 	// of the ids (as id or alias), and of all its entries whose When lies in

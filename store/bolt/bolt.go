@@ -248,8 +248,8 @@ func (c *claims) load(t *txn, now time.Time) error {
 			return err
 		}
 		p, next := promiseOf(&d), now.Add(wait(now, d.NextAttempt, d.Planned))
-		if !p.until.IsZero() {
-			p.until = from(now, p.until)
+		if !d.Hold.IsZero() {
+			p.until = now.Add(wait(now, d.Hold, d.Enqueued))
 		}
 		if d.Alone && !d.NextAttempt.IsZero() {
 			p.until = next

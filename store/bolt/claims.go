@@ -40,6 +40,7 @@ type source struct {
 	due      time.Time
 	failures int
 	problem  string
+	hurried  bool // asked for while it was claimed: due again once that ends
 	claim
 	place
 }
@@ -254,7 +255,7 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]store
 // lease claims a source.
 func (c *claims) lease(src *source, now time.Time, ttl time.Duration) store.Lease {
 	c.token++
-	src.token, src.expires = c.token, now.Add(ttl)
+	src.token, src.expires, src.hurried = c.token, now.Add(ttl), false
 	c.due.remove(src)
 	c.read.remove(src)
 	c.read.add(src)
@@ -302,7 +303,11 @@ func (s *Store) Hurry(ctx context.Context, ids ...news.SourceID) error {
 		}
 	}
 	for _, id := range ids {
-		hurry(c.sources[id])
+		src := c.sources[id]
+		if src != nil && src.token != 0 {
+			src.hurried = true // the reading under way may be too early
+		}
+		hurry(src)
 	}
 	if len(ids) == 0 {
 		for _, src := range c.sources {
@@ -331,7 +336,7 @@ func (s *Store) Rest(ctx context.Context, l store.Lease, r store.Rest) error {
 	if r.Problem == "" {
 		src.failures = 0
 	}
-	c.putSource(src, from(time.Now().UTC(), r.Next))
+	c.release(src, r.Next)
 	return nil
 }
 
@@ -349,6 +354,18 @@ func (c *claims) putSource(src *source, due time.Time) {
 	c.dropSource(src)
 	src.token, src.due = 0, due
 	c.due.add(src)
+}
+
+// release places a source whose reading has ended: due at next, or now if it
+// was asked for meanwhile.
+func (c *claims) release(src *source, next time.Time) {
+	now := time.Now().UTC()
+	due := from(now, next)
+	if src.hurried && due.After(now) {
+		due = now
+	}
+	src.hurried = false
+	c.putSource(src, due)
 }
 
 // dropSource takes the source out of the order of things; its claim is over.
@@ -531,6 +548,15 @@ func (c *claims) push(ch chat.Channel, p promise) {
 	l.remove(p.id)
 	l.insert(p)
 	c.putLane(l)
+}
+
+// renew is push for a promise that says nothing new of when it is due: one that
+// is there stays due when it was.
+func (c *claims) renew(ch chat.Channel, p promise) {
+	if old, ok := c.lane(ch).held[p.id]; ok && old.loose && p.loose {
+		p.until = old.until
+	}
+	c.push(ch, p)
 }
 
 // drop takes a promise out of its lane. If the lane was put off for it, the

@@ -138,7 +138,9 @@ func (c *courier) show(ch chat.Channel, e *news.Entry) error {
 			return err
 		}
 		if head != nil && head.Gone {
-			return nil
+			if stands, err := c.stands(ch, e.Ref); !stands {
+				return err
+			}
 		}
 		if head == nil {
 			if err := c.head(ch, false); err != nil {
@@ -147,6 +149,14 @@ func (c *courier) show(ch chat.Channel, e *news.Entry) error {
 		}
 	}
 	return c.promise(ch, subject{kind: store.Card, entry: e.Ref, revision: e.Revision, when: e.When(), dated: !e.Published.IsZero()})
+}
+
+// stands reports whether an entry has a message in the channel. In a thread
+// that is gone it may have one that stands outside, from before there was a
+// thread.
+func (c *courier) stands(ch chat.Channel, ref news.Ref) (bool, error) {
+	r, err := c.t.receipt(ch, ref)
+	return r != nil && r.Message != "" && !r.Gone, err
 }
 
 // head promises the head of the source's thread in a channel: anew, or, unless
@@ -191,11 +201,13 @@ func (c *courier) closings() error {
 }
 
 // asked promises what a caller asks for by itself.
-func (c *courier) asked(ch chat.Channel, p store.Promise, silent bool) error {
+func (c *courier) asked(ch chat.Channel, p store.Promise, silent, breaking bool) error {
 	if p.Kind == store.Card || p.Kind == store.Head || p.Kind == store.Rollup {
 		return fmt.Errorf("a promise of kind %q is not made by itself", p.Kind)
 	}
-	return c.promise(ch, subject{kind: p.Kind, entry: p.Entry, number: p.Number, since: p.Since, text: p.Text, silent: silent})
+	return c.promise(ch, subject{
+		kind: p.Kind, entry: p.Entry, number: p.Number, since: p.Since, text: p.Text, silent: silent, breaking: breaking,
+	})
 }
 
 // A subject is what is promised.
@@ -207,6 +219,7 @@ type subject struct {
 	since    int
 	text     string
 	silent   bool
+	breaking bool
 	hold     time.Time // not before, if it has no message yet
 	when     time.Time // of an entry
 	dated    bool      // its source states the time
@@ -230,11 +243,8 @@ func (c *courier) promise(ch chat.Channel, sub subject) error {
 	}
 	d := deliveryRecord{Renewed: c.now, Delivery: store.Delivery{
 		ID: store.DeliveryID(n), Channel: ch, Kind: sub.kind, Entry: sub.entry, Number: sub.number, Since: sub.since, Text: sub.text,
-		Revision: sub.revision, Silent: sub.silent || c.subs[ch].Silent, Enqueued: c.now,
+		Revision: sub.revision, Silent: sub.silent || c.subs[ch].Silent, Breaking: sub.breaking || c.breaking(), Enqueued: c.now,
 	}}
-	if c.source != nil {
-		d.Breaking = c.source.Source.Breaking
-	}
 	if stands != nil {
 		d.Edit = stands.Message != ""
 		d.Revision = max(d.Revision, stands.Revision+1)
@@ -254,6 +264,9 @@ func (c *courier) promise(ch chat.Channel, sub subject) error {
 	return c.save(&d)
 }
 
+// breaking reports whether what is promised is of a breaking source.
+func (c *courier) breaking() bool { return c.source != nil && c.source.Source.Breaking }
+
 func (c *courier) renew(ch chat.Channel, pending []byte, sub subject) error {
 	if len(pending) != 8 {
 		return damaged("pending delivery of %s to %s", sub.entry, ch)
@@ -271,6 +284,7 @@ func (c *courier) renew(ch chat.Channel, pending []byte, sub subject) error {
 		return nil
 	}
 	d.Revision, d.Renewed = max(d.Revision+1, sub.revision), c.now
+	d.Breaking = d.Breaking || sub.breaking || c.breaking()
 	if sub.revision > 0 {
 		d.Revision = sub.revision
 	}
@@ -286,10 +300,10 @@ func (c *courier) save(d *deliveryRecord) error {
 	}
 	c.made++
 	ch, p := d.Channel, promiseOf(d)
-	if d.Alone {
-		p.until = d.NextAttempt
+	if !p.until.IsZero() {
+		p.until = from(time.Now().UTC(), p.until)
 	}
-	c.changes = append(c.changes, func() { c.s.claims.push(ch, p) })
+	c.changes = append(c.changes, func() { c.s.claims.renew(ch, p) })
 	return nil
 }
 

@@ -107,6 +107,8 @@ type folder struct {
 	f      store.Fold
 	rollup *rollupRecord // the one that is being filled
 	number uint64
+
+	loud, breaking bool // one of those folded into it is not silent, is breaking
 }
 
 func (fo *folder) fold(id store.DeliveryID) error {
@@ -132,6 +134,7 @@ func (fo *folder) fold(id store.DeliveryID) error {
 		return err
 	}
 	fo.rollup.Count++
+	fo.loud, fo.breaking = fo.loud || !d.Silent, fo.breaking || d.Breaking
 	return fo.t.putReceipt(&store.Receipt{Channel: fo.ch, Entry: d.Entry, Revision: e.Revision, Folded: fo.number})
 }
 
@@ -150,6 +153,7 @@ func (fo *folder) open() error {
 	}
 	// A number is never used again, even if the ledger is restored from a copy.
 	fo.number = max(uint64(fo.now.UnixNano()), fo.number+1)
+	fo.loud, fo.breaking = false, false
 	fo.rollup = &rollupRecord{Source: fo.f.Source, Earlier: fo.f.Earlier, Begun: fo.now, Until: utc(fo.f.Until)}
 	return nil
 }
@@ -176,10 +180,15 @@ func (fo *folder) newest() error {
 		if r.Source != fo.f.Source || r.Earlier != fo.f.Earlier || r.Until.IsZero() != fo.f.Until.IsZero() {
 			continue
 		}
-		if age < fo.f.Within && r.Count < maxFolded {
-			fo.rollup, fo.number = &r, binary.BigEndian.Uint64(k[len(prefix):])
+		if age >= fo.f.Within || r.Count >= maxFolded {
+			return nil
 		}
-		return nil
+		number := binary.BigEndian.Uint64(k[len(prefix):])
+		stands, err := fo.t.receipt(fo.ch, slot(store.Rollup, news.Ref{Source: r.Source}, number))
+		if err == nil && (stands == nil || !stands.Gone) { // one that a person deleted tells nothing more
+			fo.rollup, fo.number = &r, number
+		}
+		return err
 	}
 	return nil
 }
@@ -194,5 +203,6 @@ func (fo *folder) finish() error {
 	}
 	return fo.promise(fo.ch, subject{
 		kind: store.Rollup, entry: news.Ref{Source: fo.f.Source}, number: fo.number, hold: fo.rollup.Until,
+		silent: !fo.loud, breaking: fo.breaking,
 	})
 }

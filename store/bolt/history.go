@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -122,8 +123,8 @@ func (t *txn) byMessage(ch chat.Channel, m chat.MessageID) ([]news.Ref, error) {
 	}
 	key := appendLane(slices.Clone(ref), ch)
 	r, err := openReceipt(key, t.raw(receiptBucket, key))
-	if err != nil {
-		return nil, err
+	if err != nil || r.Message != m {
+		return nil, err // another message has taken its place
 	}
 	switch r.Kind {
 	case store.Card, store.Note:
@@ -161,6 +162,7 @@ func (s *Store) Receipts(ctx context.Context, ref news.Ref) (list []store.Receip
 			return err
 		})
 	})
+	slices.SortFunc(list, func(a, b store.Receipt) int { return cmp.Compare(a.Channel.String(), b.Channel.String()) })
 	return list, err
 }
 
@@ -197,7 +199,7 @@ func (t *txn) pendingOf(ref news.Ref) (list []store.Delivery, err error) {
 	err = t.each(pendingBucket, prefix, func(k, v []byte) error {
 		ch, err := keyLane(pendingBucket, k[len(prefix):])
 		if err != nil || len(v) != 8 {
-			return cmpError(err, nil)
+			return cmpError(err, damaged("pending delivery of %s to %s", ref, ch))
 		}
 		var d deliveryRecord
 		err = t.must(outBucket, outKey(ch, store.DeliveryID(binary.BigEndian.Uint64(v))), &d)
@@ -208,12 +210,7 @@ func (t *txn) pendingOf(ref news.Ref) (list []store.Delivery, err error) {
 }
 
 func byChannel(list []store.Delivery) {
-	slices.SortFunc(list, func(a, b store.Delivery) int {
-		if a.Channel.String() < b.Channel.String() {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(list, func(a, b store.Delivery) int { return cmp.Compare(a.Channel.String(), b.Channel.String()) })
 }
 
 // oldestFirst sorts deliveries by when they were promised and cuts the list.

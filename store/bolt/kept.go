@@ -93,7 +93,7 @@ func (s *Store) Promise(ctx context.Context, ch chat.Channel, p store.Promise) e
 	defer s.leave()
 	return s.write(ctx, func(t *txn) (func(), error) {
 		c := courier{s: s, t: t, now: time.Now().UTC().Round(0)}
-		if err := c.asked(ch, p, false); err != nil {
+		if err := c.asked(ch, p, false, false); err != nil {
 			return nil, err
 		}
 		return s.locked(c.then(func() {})), nil
@@ -107,8 +107,11 @@ func (s *Store) Retry(ctx context.Context, ids ...store.DeliveryID) (int, error)
 		if c.t.raw(pendingBucket, slotKey) != nil {
 			return nil
 		}
-		if r, err := c.t.receipt(d.Channel, slot(d.Kind, d.Entry, d.Number)); err != nil || r != nil && r.Message != "" && !d.Edit {
+		if r, err := c.t.receipt(d.Channel, slot(d.Kind, d.Entry, d.Number)); err != nil || d.overtaken(r) {
 			return err
+		}
+		if !d.Edit && d.Tried.IsZero() && d.Enqueued.Before(s.copied.Opened) {
+			d.Tried = s.copied.Copied
 		}
 		d.Attempts, d.NextAttempt, d.Planned, d.LastError, d.Alone = 0, time.Time{}, time.Time{}, "", false
 		d.Enqueued = c.now
@@ -117,6 +120,15 @@ func (s *Store) Retry(ctx context.Context, ids ...store.DeliveryID) (int, error)
 		}
 		return c.save(d)
 	})
+}
+
+// overtaken reports whether r, which may be nil, is what became of a delivery
+// that was asked for again after it had been given up.
+func (d *deliveryRecord) overtaken(r *store.Receipt) bool {
+	if r == nil {
+		return false
+	}
+	return r.Gone || r.Folded > 0 || r.Message != "" && (!d.Edit || r.Revision >= d.Revision)
 }
 
 // Drop implements [store.Outbox].

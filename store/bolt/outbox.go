@@ -87,7 +87,7 @@ func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r
 			}
 		}
 		for _, p := range also {
-			if err := c.asked(l.Channel, p, d.Silent); err != nil {
+			if err := c.asked(l.Channel, p, d.Silent, d.Breaking); err != nil {
 				return nil, err
 			}
 		}
@@ -95,7 +95,7 @@ func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r
 			removed, err := s.remove(t, d)
 			return c.then(removed), err
 		}
-		d.Enqueued, d.Edit = d.Renewed, r.Message != ""
+		d.Enqueued, d.Edit, d.Hold = d.Renewed, r.Message != "", time.Time{}
 		d.Attempts, d.Tried, d.NextAttempt, d.LastError, d.Alone = 0, time.Time{}, time.Time{}, "", false
 		kept, err := s.keep(t, d, time.Time{})
 		return c.then(kept), err

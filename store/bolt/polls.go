@@ -140,7 +140,7 @@ func (s *Store) recorded(l store.Lease, r *recorder) {
 	}
 	src.rec = r.source
 	src.failures, src.problem = 0, ""
-	s.claims.putSource(src, from(time.Now().UTC(), r.source.Next))
+	s.claims.release(src, r.source.Next)
 }
 
 // A recorder saves the changes of one poll.
@@ -207,7 +207,7 @@ func (r *recorder) saveSource(p store.Poll) error {
 // of the page itself.
 func (r *recorder) tell(s *Store, id news.SourceID, p store.Poll) error {
 	ended, first := p.Ended && !r.source.Ended, r.source.FirstSeen.IsZero()
-	changed := len(r.loud) > 0 || p.Ended != r.source.Ended || r.done.Added+r.done.Edited+r.done.Withdrawn > 0
+	changed := len(r.loud) > 0 || r.done.Added+r.done.Edited+r.done.Withdrawn > 0 || r.pageChanged(p)
 	if !changed {
 		return nil
 	}
@@ -241,6 +241,12 @@ func (r *recorder) tell(s *Store, id news.SourceID, p store.Poll) error {
 	}
 	r.done.Enqueued = r.mail.made
 	return nil
+}
+
+// pageChanged reports whether the page itself shows something else.
+func (r *recorder) pageChanged(p store.Poll) bool {
+	src := &r.source
+	return p.Title != src.Title || p.Ended != src.Ended || p.Successor != "" && p.Successor != src.Successor
 }
 
 // change saves one change. One that is saved already changes nothing.
@@ -540,6 +546,12 @@ func (t *txn) subscription(source news.SourceID, ch chat.Channel) (sub subRecord
 	return sub, ok, err
 }
 
+// dispensable reports whether nobody misses the delivery where the source is no
+// longer subscribed to: it was never tried, and corrects nothing that stands.
+func (d *deliveryRecord) dispensable() bool {
+	return d.Attempts == 0 && d.Tried.IsZero() && !d.Edit && d.Kind != store.Note && d.Entry.Source != ""
+}
+
 // unsubscribe drops the channel's deliveries from sources that were never
 // tried.
 func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) error {
@@ -549,7 +561,7 @@ func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) er
 		if err := unseal(outBucket, k, v, &d); err != nil {
 			return err
 		}
-		if !sources[d.Entry.Source] && !sources[""] || d.Attempts > 0 || !d.Tried.IsZero() || d.Edit || d.Entry.Source == "" {
+		if !sources[d.Entry.Source] && !sources[""] || !d.dispensable() {
 			return nil
 		}
 		if wanted, err := y.t.subscribed(d.Entry.Source, ch); wanted || err != nil {
