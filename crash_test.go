@@ -96,6 +96,7 @@ func newCrashRooms(t *testing.T) *crashRooms {
 	r := &crashRooms{slack: slacktest.New(), discord: discordtest.New()}
 	t.Cleanup(r.slack.Close)
 	t.Cleanup(r.discord.Close)
+	r.discord.Enforce(100) // Discord says its limits, and they are learnt
 	for i := range crashChannels {
 		r.slackIDs = append(r.slackIDs, fmt.Sprintf("C0QUAY%d", i))
 		r.discIDs = append(r.discIDs, fmt.Sprintf("13000000000000000%02d", i))
