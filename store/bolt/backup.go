@@ -56,10 +56,11 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 	if err := mark(time.Now().UTC().Round(0)); err != nil {
 		return 0, fmt.Errorf("copy the ledger: %w", err)
 	}
+	out := &outlet{w: w}
 	err = guard(func() error {
 		return s.db.View(func(tx *bbolt.Tx) error {
-			n, err = tx.WriteTo(w)
-			return err
+			n, err = tx.WriteTo(out)
+			return cmpError(out.err, err)
 		})
 	})
 	ctx = context.WithoutCancel(ctx)
@@ -67,6 +68,19 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (n int64, err error) {
 		return n, fmt.Errorf("copy the ledger: %w", err)
 	}
 	return n, nil
+}
+
+// An outlet keeps the error of its writer, of which bbolt keeps the text only.
+type outlet struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements [io.Writer].
+func (o *outlet) Write(b []byte) (int, error) {
+	n, err := o.w.Write(b)
+	o.err = cmpError(o.err, err)
+	return n, err
 }
 
 // recognise notes that the file is a copy, if it is, and returns what is known

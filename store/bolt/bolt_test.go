@@ -3,6 +3,7 @@ package bolt_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -25,6 +26,14 @@ func TestLedger(t *testing.T) {
 				t.Fatal(err)
 			}
 			return open(t, s.(*bolt.Store).Path())
+		},
+		Restore: func(t *testing.T, copied []byte) store.Store {
+			path := filepath.Join(t.TempDir(), "restored.db")
+			if err := os.WriteFile(path, copied, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { consistent(t, path) })
+			return open(t, path)
 		},
 	})
 }

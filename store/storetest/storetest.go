@@ -9,6 +9,7 @@
 package storetest
 
 import (
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,9 @@ type Engine struct {
 	// the same one opened again, to be closed when the test ends. The ledger
 	// may be closed already.
 	Reopen func(t *testing.T, s store.Store) store.Store
+	// Restore opens a new ledger from what Backup wrote, as an operator does
+	// who lost the other one, to be closed when the test ends.
+	Restore func(t *testing.T, copied []byte) store.Store
 }
 
 // Run tests an engine.
@@ -45,6 +49,15 @@ func Run(t *testing.T, e Engine) {
 		{"fencing", fencingCases},
 		{"order", orderCases},
 		{"delivery", deliveryCases},
+		{"alone", aloneCases},
+		{"heads", headCases},
+		{"closings", closingCases},
+		{"notes", noteCases},
+		{"roll-ups", rollupCases},
+		{"abandoned", abandonedCases},
+		{"kept", keptCases},
+		{"history", historyCases},
+		{"copies", copyCases},
 		{"queries", queryCases},
 		{"faults", faultCases},
 		{"workers", workerCases},
@@ -311,11 +324,16 @@ func (p *probe) nothing(l store.Lane) {
 
 // receipt is what a platform's answer to the work is filed as.
 func receipt(w store.Work) store.Receipt {
+	d := w.Delivery
 	r := store.Receipt{
-		Channel: w.Delivery.Channel, Entry: w.Delivery.Entry, Revision: w.Entry.Revision,
-		Message: chat.MessageID(fmt.Sprintf("m-%s-%s", w.Delivery.Channel.ID, w.Delivery.Entry.Entry)), Sent: noon.Add(long),
+		Channel: d.Channel, Kind: d.Kind, Entry: d.Entry, Number: d.Number, Revision: w.Entry.Revision,
+		Message: chat.MessageID(fmt.Sprintf("m-%s-%s", d.Channel.ID, d.Entry.Entry)), Sent: noon.Add(long),
 	}
-	r.Digest[0] = byte(w.Entry.Revision)
+	if d.Kind != store.Card {
+		r.Revision = d.Revision
+		r.Message = chat.MessageID(fmt.Sprintf("m-%s-%s-%s-%d-%s", d.Channel.ID, d.Kind, d.Entry.Source, d.Number, d.Entry.Entry))
+	}
+	r.Digest[0] = byte(r.Revision)
 	if w.Receipt != nil {
 		r.Message, r.Sent, r.Edited = w.Receipt.Message, w.Receipt.Sent, noon.Add(2*long)
 	}
@@ -351,6 +369,23 @@ func (p *probe) drain(ch string) (ids []news.EntryID) {
 			return ids
 		}
 		ids = append(ids, w.Delivery.Entry.Entry)
+		p.ok(p.s.Settle(p.ctx, l, w.Delivery.ID, receipt(w)))
+	}
+}
+
+// told sends all there is in the channel and returns what was shown: the
+// entries' ids, or the kinds.
+func (p *probe) told(ch string) (shown []string) {
+	p.Helper()
+	l := p.lane(ch)
+	for {
+		w, ok, err := p.s.Begin(p.ctx, l)
+		p.ok(err)
+		if !ok {
+			p.ok(p.s.Release(p.ctx, l, time.Time{}))
+			return shown
+		}
+		shown = append(shown, stdcmp.Or(string(w.Delivery.Kind), string(w.Delivery.Entry.Entry)))
 		p.ok(p.s.Settle(p.ctx, l, w.Delivery.ID, receipt(w)))
 	}
 }
