@@ -126,7 +126,22 @@ func (c *courier) amendIn(ch chat.Channel, e *news.Entry, rollup uint64) error {
 	if err != nil {
 		return err
 	}
-	return c.promise(ch, subject{kind: store.Rollup, entry: news.Ref{Source: r.Source}, number: rollup})
+	entry := news.Ref{Source: r.Source}
+	if _, subscribed := c.subs[ch]; !subscribed {
+		if shown, err := c.shown(ch, slot(store.Rollup, entry, rollup)); !shown {
+			return err // it was dropped with the subscription
+		}
+	}
+	return c.promise(ch, subject{kind: store.Rollup, entry: entry, number: rollup})
+}
+
+// shown reports whether a slot has a message or a pending delivery.
+func (c *courier) shown(ch chat.Channel, ref news.Ref) (bool, error) {
+	if c.t.raw(pendingBucket, appendLane(refKey(ref), ch)) != nil {
+		return true, nil
+	}
+	r, err := c.t.receipt(ch, ref)
+	return r != nil && r.Message != "", err
 }
 
 // show promises a channel an entry's card, and before it the head of its

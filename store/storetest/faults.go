@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,6 +92,66 @@ var calls = []call{
 		_, err := s.Receipt(ctx, channel("b"), ref("harbour", "e1"))
 		return err
 	}},
+	{"Claim", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Claim(ctx, "council", long)
+		return err
+	}},
+	{"Waiting", func(ctx context.Context, s store.Store, _ store.Lease, ln store.Lane, _ store.DeliveryID) error {
+		_, err := s.Waiting(ctx, ln, 1)
+		return err
+	}},
+	{"Fold", func(ctx context.Context, s store.Store, _ store.Lease, ln store.Lane, id store.DeliveryID) error {
+		return s.Fold(ctx, ln, []store.DeliveryID{id + 1}, store.Fold{Source: "harbour"})
+	}},
+	{"Promise", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		return s.Promise(ctx, channel("b"), store.Promise{Kind: store.Notice, Text: "should not be seen"})
+	}},
+	{"Retry", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Retry(ctx, 1)
+		return err
+	}},
+	{"Drop", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Drop(ctx, 1)
+		return err
+	}},
+	{"Keep", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		return s.Keep(ctx, "key", []byte("should not be seen"))
+	}},
+	{"KeepAll", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		return s.KeepAll(ctx, map[string][]byte{"key": []byte("should not be seen")})
+	}},
+	{"Kept", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Kept(ctx, "kept")
+		return err
+	}},
+	{"KeptAll", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.KeptAll(ctx, "")
+		return err
+	}},
+	{"Backup", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Backup(ctx, io.Discard)
+		return err
+	}},
+	{"History", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.History(ctx, ref("harbour", "e1"))
+		return err
+	}},
+	{"Find", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Find(ctx, "https://news.example/#e1", channel("b"), "m-b-e1")
+		return err
+	}},
+	{"Receipts", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Receipts(ctx, ref("harbour", "e1"))
+		return err
+	}},
+	{"Promised", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, _, err := s.Promised(ctx, ref("harbour", "e1"))
+		return err
+	}},
+	{"Held", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		_, err := s.Held(ctx, 1)
+		return err
+	}},
 	{"Abandoned", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
 		_, err := s.Abandoned(ctx, 1)
 		return err
@@ -153,8 +214,10 @@ func cancelCases() (cases []testCase) {
 				p.Errorf("something was written: %+v", s)
 			}
 			p.same("backlog", p.backlog(), store.Backlog{Due: 1})
+			_, err := p.s.Kept(p.ctx, "key")
+			p.wantErr(err, store.ErrNotFound)
 			p.ok(p.s.Settle(p.ctx, ln, id, store.Receipt{Message: "m1", Revision: 1}))
-			_, err := p.s.Record(p.ctx, l, poll())
+			_, err = p.s.Record(p.ctx, l, poll())
 			p.ok(err)
 		}})
 	}

@@ -54,7 +54,18 @@ type model struct {
 	subs      map[news.SourceID]map[string]bool
 	lanes     map[string][]*modelDelivery
 	receipts  map[string]store.Receipt // by channel and ref; without Message = nothing stands
+	rollups   map[string][]*modelRollup
+	folded    map[string]*modelRollup // by channel and ref
 	abandoned int
+}
+
+// A modelRollup is a roll-up of a channel.
+type modelRollup struct {
+	source  news.SourceID
+	earlier bool
+	refs    []news.Ref
+	number  uint64        // 0 = not seen yet
+	receipt store.Receipt // without Message = none stands
 }
 
 type modelDelivery struct {
@@ -65,8 +76,13 @@ type modelDelivery struct {
 	edit     bool // its message stands
 	waits    bool // and its lane with it
 	alone    bool // it waits by itself
+	breaking bool
+	rollup   *modelRollup // nil for a card
 	key      string
 }
+
+// breaking is the source that is.
+const breaking news.SourceID = "ab"
 
 // next returns the delivery that Begin should take of a lane, nil if none is
 // due: what has no message goes before what is to be edited.
@@ -74,11 +90,13 @@ func next(lane []*modelDelivery) *modelDelivery {
 	if slices.ContainsFunc(lane, func(d *modelDelivery) bool { return d.waits }) {
 		return nil
 	}
-	for _, edits := range []bool{false, true} {
-		for _, d := range lane {
-			if d.edit == edits && !d.alone {
-				return d
-			}
+	for _, fits := range []func(*modelDelivery) bool{
+		func(d *modelDelivery) bool { return !d.edit && d.breaking },
+		func(d *modelDelivery) bool { return !d.edit },
+		func(d *modelDelivery) bool { return !d.alone },
+	} {
+		if i := slices.IndexFunc(lane, fits); i >= 0 {
+			return lane[i]
 		}
 	}
 	return nil
@@ -95,6 +113,7 @@ func tellRandom(p *probe, seed uint64) {
 		probe: p, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)),
 		entries: make(map[news.Ref]news.Entry), subs: make(map[news.SourceID]map[string]bool),
 		lanes: make(map[string][]*modelDelivery), receipts: make(map[string]store.Receipt),
+		rollups: make(map[string][]*modelRollup), folded: make(map[string]*modelRollup),
 	}
 	m.resubscribe()
 	for step := 0; step < 150 && !p.Failed(); step++ {
@@ -132,7 +151,9 @@ func (m *model) resubscribe() {
 	var sources []news.Source
 	var subs []store.Subscription
 	for _, id := range modelSources {
-		sources = append(sources, source(id))
+		src := source(id)
+		src.Breaking = id == breaking
+		sources = append(sources, src)
 		now := make(map[string]bool)
 		for _, ch := range modelChannels {
 			if m.rng.IntN(3) > 0 {
@@ -239,20 +260,112 @@ func (m *model) promise(e news.Entry, added bool) (made int) {
 	for _, ch := range modelChannels {
 		r, filed := m.receipts[ch+" "+e.Ref.String()]
 		subscribed := m.subs[e.Source][ch]
-		i := slices.IndexFunc(m.lanes[ch], func(d *modelDelivery) bool { return d.ref == e.Ref })
+		if roll := m.folded[ch+" "+e.Ref.String()]; roll != nil {
+			if subscribed || roll.receipt.Message != "" || m.pending(ch, roll) != nil {
+				made += m.promiseRollup(ch, roll, e.Source == breaking)
+			}
+			continue
+		}
+		i := slices.IndexFunc(m.lanes[ch], func(d *modelDelivery) bool { return d.rollup == nil && d.ref == e.Ref })
 		switch {
 		case i >= 0:
 			m.lanes[ch][i].revision = e.Revision
 		case r.Gone:
 			continue
 		case added && subscribed, r.Message != "", filed && subscribed && !e.Withdrawn:
-			m.lanes[ch] = append(m.lanes[ch], &modelDelivery{ref: e.Ref, revision: e.Revision, edit: r.Message != ""})
+			m.lanes[ch] = append(m.lanes[ch], &modelDelivery{ref: e.Ref, revision: e.Revision, edit: r.Message != "", breaking: e.Source == breaking})
 		default:
 			continue
 		}
 		made++
 	}
 	return made
+}
+
+// pending returns the delivery of a roll-up, nil if there is none.
+func (m *model) pending(ch string, roll *modelRollup) *modelDelivery {
+	i := slices.IndexFunc(m.lanes[ch], func(d *modelDelivery) bool { return d.rollup == roll })
+	if i < 0 {
+		return nil
+	}
+	return m.lanes[ch][i]
+}
+
+// promiseRollup promises a roll-up, or promises it anew.
+func (m *model) promiseRollup(ch string, roll *modelRollup, breaking bool) (made int) {
+	if d := m.pending(ch, roll); d != nil {
+		d.revision++
+		d.breaking = d.breaking || breaking
+		return 1
+	}
+	if roll.receipt.Gone {
+		return 0
+	}
+	m.lanes[ch] = append(m.lanes[ch], &modelDelivery{
+		ref: news.Ref{Source: roll.source}, rollup: roll, revision: roll.receipt.Revision + 1, edit: roll.receipt.Message != "", breaking: breaking,
+	})
+	return 1
+}
+
+// fold folds some of what waits in a lane.
+func (m *model) fold(l store.Lane) {
+	m.Helper()
+	ch := l.Channel.ID
+	var want []*modelDelivery
+	for _, hot := range []bool{true, false} {
+		for _, d := range m.lanes[ch] {
+			if d.rollup == nil && d.breaking == hot && !d.edit && !d.tried && !m.entries[d.ref].Withdrawn {
+				want = append(want, d)
+			}
+		}
+	}
+	got, err := m.s.Waiting(m.ctx, l, 100)
+	m.ok(err)
+	if len(got) != len(want) {
+		m.Errorf("waiting in %s: %+v, want %d", ch, got, len(want))
+		return
+	}
+	f := store.Fold{Source: pick(m.rng, []news.SourceID{"", "a"}), Earlier: m.rng.IntN(2) == 0, Within: pick(m.rng, []time.Duration{1, long})}
+	var ids []store.DeliveryID
+	var chosen []*modelDelivery
+	for i, d := range want {
+		if got[i].Entry != d.ref || got[i].Breaking != d.breaking {
+			m.Errorf("waiting in %s: %+v, want %+v", ch, got[i], d)
+		}
+		if m.rng.IntN(2) == 0 {
+			ids, chosen = append(ids, got[i].ID), append(chosen, d)
+		}
+	}
+	m.ok(m.s.Fold(m.ctx, l, ids, f))
+	if len(chosen) > 0 {
+		m.foldInto(ch, m.open(ch, f), chosen)
+	}
+}
+
+// open returns the roll-up that a fold fills.
+func (m *model) open(ch string, f store.Fold) *modelRollup {
+	for _, roll := range slices.Backward(m.rollups[ch]) {
+		if roll.source == f.Source && roll.earlier == f.Earlier {
+			if f.Within < long || roll.receipt.Gone {
+				break
+			}
+			return roll
+		}
+	}
+	roll := &modelRollup{source: f.Source, earlier: f.Earlier}
+	m.rollups[ch] = append(m.rollups[ch], roll)
+	return roll
+}
+
+func (m *model) foldInto(ch string, roll *modelRollup, chosen []*modelDelivery) {
+	hot := false
+	for _, d := range chosen {
+		m.drop(ch, d)
+		m.folded[ch+" "+d.ref.String()] = roll
+		roll.refs = append(roll.refs, d.ref)
+		hot = hot || d.breaking
+	}
+	m.promiseRollup(ch, roll, hot)
 }
 
 // work claims what is due and does something with it.
@@ -272,6 +385,9 @@ func (m *model) work() {
 	slices.Sort(want)
 	m.same("due", got, want)
 	for _, l := range lanes {
+		if m.rng.IntN(6) == 0 {
+			m.fold(l)
+		}
 		for range m.rng.IntN(4) {
 			if !m.Failed() && !m.deliver(l) {
 				break
@@ -337,8 +453,13 @@ func (m *model) checkWork(ch string, d *modelDelivery, w store.Work) {
 		m.Errorf("key of %v changed from %s to %s", d.ref, d.key, w.Delivery.Key)
 	}
 	d.key = w.Delivery.Key
-	m.same("entry of the work", w.Entry, m.entries[d.ref])
 	r := m.receipts[ch+" "+d.ref.String()]
+	if d.rollup != nil {
+		r = d.rollup.receipt
+		m.checkRollup(d.rollup, w)
+	} else {
+		m.same("entry of the work", w.Entry, m.entries[d.ref])
+	}
 	if (w.Receipt != nil) != (r.Message != "") {
 		m.Errorf("receipt of the work: %+v, want %+v", w.Receipt, r)
 	} else if w.Receipt != nil {
@@ -346,26 +467,49 @@ func (m *model) checkWork(ch string, d *modelDelivery, w store.Work) {
 	}
 }
 
+func (m *model) checkRollup(roll *modelRollup, w store.Work) {
+	m.Helper()
+	if w.Delivery.Kind != store.Rollup || roll.number != 0 && w.Delivery.Number != roll.number || w.Earlier != roll.earlier {
+		m.Errorf("roll-up of the work: %+v, want %+v", w.Delivery, roll)
+	}
+	roll.number = w.Delivery.Number
+	var want []news.Entry
+	for _, ref := range roll.refs {
+		want = append(want, m.entries[ref])
+	}
+	slices.SortFunc(want, func(a, b news.Entry) int { return b.Published.Compare(a.Published) })
+	m.same("entries folded", w.Count, len(want))
+	m.same("entries of the roll-up", w.Entries, want[:min(len(want), 20)])
+}
+
 func (m *model) settle(l store.Lane, d *modelDelivery, w store.Work, tried bool) {
 	m.Helper()
 	ch := l.Channel.ID
 	r := receipt(w)
 	switch {
-	case w.Receipt == nil && w.Entry.Withdrawn && !tried:
+	case d.rollup == nil && w.Receipt == nil && w.Entry.Withdrawn && !tried:
 		r.Message = ""
 	case w.Receipt != nil && m.rng.IntN(8) == 0:
 		r.Gone = true
 	}
 	if m.rng.IntN(5) == 0 { // something changes while the card is under way
-		prev := m.entries[d.ref]
+		ref := d.ref
+		if d.rollup != nil {
+			ref = pick(m.rng, d.rollup.refs)
+		}
+		prev := m.entries[ref]
 		next := prev
 		next.Body = fmt.Sprintf("State %d", m.rng.IntN(1e9))
 		c := news.Change{Kind: news.Edited, Entry: news.Revise(prev, next, noon.Add(long))}
 		want := m.apply([]news.Change{c})
-		m.same("recorded under way", m.record(d.ref.Source, c), want)
+		m.same("recorded under way", m.record(ref.Source, c), want)
 	}
 	m.ok(m.s.Settle(m.ctx, l, w.Delivery.ID, r))
-	m.receipts[ch+" "+d.ref.String()] = r
+	if d.rollup != nil {
+		d.rollup.receipt = r
+	} else {
+		m.receipts[ch+" "+d.ref.String()] = r
+	}
 	if d.revision > r.Revision && !r.Gone {
 		d.attempts, d.tried, d.edit = 0, false, r.Message != ""
 		return
