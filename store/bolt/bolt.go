@@ -172,7 +172,7 @@ func (s *Store) load() error {
 		return err
 	}
 	s.claims = newClaims(epoch << 32)
-	return s.db.View(func(tx *bbolt.Tx) error { return s.claims.load(&txn{tx: tx}, time.Now().UTC()) })
+	return s.db.View(func(tx *bbolt.Tx) error { return s.claims.load(&txn{tx: tx}, time.Now()) })
 }
 
 // identify reads the ledger's id and version, and makes a new file a ledger.

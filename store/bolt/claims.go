@@ -18,7 +18,8 @@ import (
 // changed by a write only after its commit.
 //
 // Times in it carry the monotonic clock: a clock that is set back or forward
-// makes nothing due early or late.
+// makes nothing due early or late. Time.UTC takes that away, so it is for what
+// is saved or handed out only.
 type claims struct {
 	mu    sync.Mutex // guards everything below
 	token uint64     // of the last claim; larger than any of an earlier opening
@@ -237,7 +238,7 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) ([]store
 	c := s.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now().UTC()
+	now := time.Now()
 	for src := c.read.top(); src != nil && !src.expires.After(now); src = c.read.top() {
 		if src.secure(now) {
 			c.read.fix(src)
@@ -263,7 +264,7 @@ func (c *claims) lease(src *source, now time.Time, ttl time.Duration) store.Leas
 	return store.Lease{
 		Source: rec.Source, Cursor: rec.Cursor, FirstSight: rec.FirstSeen.IsZero(),
 		Failures: src.failures, Problem: src.problem, Title: rec.Title, Ended: rec.Ended, Active: rec.active(), Newest: rec.Newest,
-		Due: src.due, Token: src.token, Expires: src.expires,
+		Due: src.due.UTC(), Token: src.token, Expires: src.expires.UTC(),
 	}
 }
 
@@ -276,7 +277,7 @@ func (s *Store) Claim(ctx context.Context, id news.SourceID, ttl time.Duration) 
 	c := s.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now().UTC()
+	now := time.Now()
 	src := c.sources[id]
 	switch {
 	case src == nil:
@@ -296,7 +297,7 @@ func (s *Store) Hurry(ctx context.Context, ids ...news.SourceID) error {
 	c := s.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now().UTC()
+	now := time.Now()
 	hurry := func(src *source) {
 		if src != nil && src.token == 0 && src.due.After(now) {
 			c.putSource(src, now)
@@ -359,7 +360,7 @@ func (c *claims) putSource(src *source, due time.Time) {
 // release places a source whose reading has ended: due at next, or now if it
 // was asked for meanwhile.
 func (c *claims) release(src *source, next time.Time) {
-	now := time.Now().UTC()
+	now := time.Now()
 	due := from(now, next)
 	if src.hurried && due.After(now) {
 		due = now
@@ -384,7 +385,7 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 	c := s.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now().UTC()
+	now := time.Now()
 	for l := c.sent.top(); l != nil && !l.expires.After(now); l = c.sent.top() {
 		if !l.secure(now) {
 			l.token = 0
@@ -402,9 +403,9 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 		c.token++
 		l.token, l.expires = c.token, now.Add(ttl)
 		c.putLane(l)
-		lanes = append(lanes, store.Lane{Channel: l.channel, Pending: len(l.held), Token: l.token, Expires: l.expires})
+		lanes = append(lanes, store.Lane{Channel: l.channel, Pending: len(l.held), Token: l.token, Expires: l.expires.UTC()})
 	}
-	return lanes, c.nextDue(adapters), nil
+	return lanes, c.nextDue(adapters, now).UTC(), nil
 }
 
 // ripen moves the lanes that have waited long enough to the ready ones.
@@ -436,19 +437,28 @@ func (c *claims) first(adapters []string) (best *lane) {
 }
 
 // nextDue returns when the first unclaimed lane of the adapters is due.
-func (c *claims) nextDue(adapters []string) (next time.Time) {
+func (c *claims) nextDue(adapters []string, now time.Time) (next time.Time) {
 	for _, name := range adapters {
 		a := c.adapters[name]
 		if a == nil {
 			continue
 		}
-		for _, l := range []*lane{a.ready.top(), a.waiting.top()} {
-			if l != nil && (next.IsZero() || l.since().Before(next)) {
-				next = l.since()
-			}
+		if l := a.ready.top(); l != nil {
+			next = earliest(next, earliest(now, l.since())) // the clock may have been set back since
+		}
+		if l := a.waiting.top(); l != nil {
+			next = earliest(next, l.wake)
 		}
 	}
 	return next
+}
+
+// earliest returns the earlier time; zero is none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Release implements [store.Outbox].
@@ -465,7 +475,7 @@ func (s *Store) Release(ctx context.Context, l store.Lane, until time.Time) erro
 		return store.ErrLeaseLost
 	}
 	ln.token = 0
-	if now := time.Now().UTC(); until.After(now) && ln.until.Before(until) {
+	if now := time.Now(); until.After(now) && ln.until.Before(until) {
 		ln.until = from(now, until)
 	}
 	c.putLane(ln)

@@ -316,7 +316,7 @@ func (c *courier) save(d *deliveryRecord) error {
 	c.made++
 	ch, p := d.Channel, promiseOf(d)
 	if !p.until.IsZero() {
-		p.until = from(time.Now().UTC(), p.until)
+		p.until = from(time.Now(), p.until)
 	}
 	c.changes = append(c.changes, func() { c.s.claims.renew(ch, p) })
 	return nil

@@ -151,7 +151,8 @@ func (fo *folder) open() error {
 	} else if err := fo.newest(); err != nil || fo.rollup != nil {
 		return err
 	}
-	// A number is never used again, even if the ledger is restored from a copy.
+	// A number is never used again, even if the ledger is restored from a copy,
+	// and the next is greater, even if the clock was set back.
 	fo.number = max(uint64(fo.now.UnixNano()), fo.number+1)
 	fo.loud, fo.breaking = false, false
 	fo.rollup = &rollupRecord{Source: fo.f.Source, Earlier: fo.f.Earlier, Begun: fo.now, Until: utc(fo.f.Until)}
@@ -173,6 +174,8 @@ func (fo *folder) newest() error {
 		if err := unseal(rollupBucket, k, v, &r); err != nil {
 			return err
 		}
+		number := binary.BigEndian.Uint64(k[len(prefix):])
+		fo.number = max(fo.number, number)
 		age := fo.now.Sub(r.Begun)
 		if age >= max(fo.f.Within, time.Minute) && age > 24*time.Hour {
 			return nil // they come oldest last: the rest is older
@@ -183,7 +186,6 @@ func (fo *folder) newest() error {
 		if age >= fo.f.Within || r.Count >= maxFolded {
 			return nil
 		}
-		number := binary.BigEndian.Uint64(k[len(prefix):])
 		stands, err := fo.t.receipt(fo.ch, slot(store.Rollup, news.Ref{Source: r.Source}, number))
 		if err == nil && (stands == nil || !stands.Gone) { // one that a person deleted tells nothing more
 			fo.rollup, fo.number = &r, number

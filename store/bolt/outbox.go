@@ -44,7 +44,7 @@ func (s *Store) Begin(ctx context.Context, l store.Lane) (store.Work, bool, erro
 // begin saves that an attempt of the lane's first due delivery begins, and
 // returns the delivery as it was before, but for the attempt.
 func (s *Store) begin(t *txn, ch chat.Channel) (d store.Delivery, ok bool, err error) {
-	now := time.Now().UTC()
+	now := time.Now()
 	for _, id := range s.claims.candidates(ch, now) {
 		var rec deliveryRecord
 		found, err := t.get(outBucket, outKey(ch, id), &rec)
@@ -57,7 +57,7 @@ func (s *Store) begin(t *txn, ch chat.Channel) (d store.Delivery, ok bool, err e
 		rec.Attempts++
 		d = rec.Delivery
 		if rec.Tried.IsZero() {
-			rec.Tried = now
+			rec.Tried = now.UTC().Round(0)
 		}
 		return d, true, t.put(outBucket, outKey(ch, id), &rec)
 	}
@@ -105,8 +105,8 @@ func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r
 // Postpone implements [store.Outbox].
 func (s *Store) Postpone(ctx context.Context, l store.Lane, id store.DeliveryID, p store.Postponement) error {
 	return s.end(ctx, l, id, func(t *txn, d *deliveryRecord) (func(), error) {
-		now := time.Now().UTC()
-		d.NextAttempt, d.Planned, d.LastError = p.Until.UTC().Round(0), now.Round(0), p.Error
+		now := time.Now()
+		d.NextAttempt, d.Planned, d.LastError = p.Until.UTC().Round(0), now.UTC().Round(0), p.Error
 		d.Alone = p.Alone && d.Edit
 		if p.Free && d.Attempts > 0 {
 			d.Attempts--

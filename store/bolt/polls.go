@@ -463,7 +463,7 @@ func (c *claims) follow(rec sourceRecord, fresh, reset bool) {
 	}
 	src.rec = rec
 	if fresh {
-		c.putSource(src, time.Now().UTC())
+		c.putSource(src, time.Now())
 	}
 }
 

@@ -321,7 +321,7 @@ func (s *Store) Sources(ctx context.Context) ([]store.SourceStatus, error) {
 	list := make([]store.SourceStatus, 0, len(c.sources))
 	for _, src := range c.sources {
 		st := src.rec.status()
-		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.Round(0)
+		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.UTC()
 		list = append(list, st)
 	}
 	slices.SortFunc(list, func(a, b store.SourceStatus) int { return cmp.Compare(a.Source.ID, b.Source.ID) })
@@ -335,7 +335,7 @@ func (s *Store) live(st *store.SourceStatus) {
 	defer c.mu.Unlock()
 	if src := c.sources[st.Source.ID]; src != nil {
 		st.LastRead = src.rec.Cursor.Read
-		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.Round(0)
+		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.UTC()
 	}
 }
 
