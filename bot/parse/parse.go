@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -212,7 +213,7 @@ func Explain(doc Document) (news.Snapshot, Report, error) {
 		return d.conclude(*understood, &report), report, nil
 	}
 	if doc.Format != "" && len(report.Steps) == 0 {
-		report.Steps = []Step{{Format: doc.Format, Reason: "there is no such format"}}
+		report.Steps = []Step{{Format: strings.Trim(strconv.Quote(doc.Format), "\""), Reason: "there is no such format"}}
 	}
 	unknown := &UnknownError{Tried: report.Steps, Reason: d.nature()}
 	if d.page != nil {
