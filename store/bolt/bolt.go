@@ -19,8 +19,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -110,7 +113,9 @@ func (s *Store) openFile(opts Options, m mark) error {
 		s.file, err = os.OpenFile(name, flag, mode)
 		return s.file, err
 	}
+	size := int64(0)
 	if info, err := os.Stat(s.path); err == nil && info.Size() > 0 {
+		size = info.Size()
 		ro := bopts
 		ro.ReadOnly = true
 		if err := s.openBolt(&ro, m); err != nil {
@@ -121,8 +126,30 @@ func (s *Store) openFile(opts Options, m mark) error {
 			return cmpError(err, cerr)
 		}
 	}
-	return s.openBolt(&bopts, m)
+	if mapAhead {
+		bopts.InitialMmapSize = int(max(mapped, 2*size))
+	}
+	err := s.openBolt(&bopts, m)
+	if errors.Is(err, syscall.ENOMEM) { // a process of little address space
+		bopts.InitialMmapSize = 0
+		err = s.openBolt(&bopts, m)
+	}
+	if err == nil && bopts.InitialMmapSize > 0 {
+		s.db.AllocSize = allocSize(size)
+	}
+	return err
 }
+
+// To map more of the file bbolt waits for all readers, and everybody else waits
+// for it: a copy that is made slowly would stop the bot. So more is mapped than
+// there is, where that costs nothing but addresses.
+const (
+	mapped   = 1 << 30
+	mapAhead = strconv.IntSize == 64 && runtime.GOOS != "windows" // there the file would become as large
+)
+
+// allocSize is by how much a file of a size grows at a time.
+func allocSize(size int64) int { return int(min(max(size/8, 64<<10), 16<<20)) }
 
 // openBolt opens the file for bbolt. bbolt panics on some damaged files and
 // keeps its lock then; the lock goes with the file.

@@ -203,6 +203,9 @@ func (s *Store) try(batch []*write) (bad int, err error) {
 	if !changed {
 		return -1, nil
 	}
+	if mapAhead {
+		s.db.AllocSize = allocSize(tx.Size())
+	}
 	if err := tx.Commit(); err != nil {
 		return -1, fmt.Errorf("save the ledger: %w", err)
 	}
