@@ -278,3 +278,44 @@ func BenchmarkQueries(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkFanOut takes one entry to 10,000 channels: the saved attempt and the
+// receipt of each, in as many commits as the workers' number asks for.
+func BenchmarkFanOut(b *testing.B) {
+	for _, workers := range []int{64, 256} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) { benchFanOut(b, workers) })
+	}
+}
+
+func benchFanOut(b *testing.B, workers int) {
+	const channels = 10_000
+	s := benchLedger(b, filepath.Join(b.TempDir(), "b.db"), 1, 1000)
+	ctx := b.Context()
+	var subs []store.Subscription
+	for i := range channels {
+		subs = append(subs, store.Subscription{Source: "source-0000", Channel: chat.Channel{Adapter: "x", ID: fmt.Sprintf("C%08d", i)}})
+	}
+	must(b, s.Sync(ctx, benchSources(1), subs))
+	r := rand.New(rand.NewPCG(7, 8))
+	n := 1000
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		must(b, s.Hurry(ctx))
+		leases, err := s.ClaimDue(ctx, 1, time.Hour)
+		must(b, err)
+		n++
+		_, err = s.Record(ctx, leases[0], store.Poll{
+			Next: time.Now().Add(time.Hour), Changes: []news.Change{{Kind: news.Added, Entry: liveEntry(r, "source-0000", n)}},
+		})
+		must(b, err)
+		b.StartTimer()
+		deliverAll(ctx, b, s, workers)
+	}
+	left, err := s.Backlog(ctx)
+	must(b, err)
+	if left.Due+left.Waiting > 0 {
+		b.Errorf("%d deliveries are left", left.Due+left.Waiting)
+	}
+	b.ReportMetric(float64(channels*b.N)/b.Elapsed().Seconds(), "deliveries/s")
+}

@@ -164,7 +164,7 @@ func wantDue(t *testing.T, s *Store, sources int, channels string) {
 		}
 		defer func() { check(t, s.Release(t.Context(), lanes[0], time.Time{})) }()
 	}
-	for _, id := range strings.Fields(channels) {
+	for id := range strings.FieldsSeq(channels) {
 		if !due[id] {
 			t.Errorf("%s is not due", id)
 		}
