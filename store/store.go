@@ -56,6 +56,7 @@ type Store interface {
 	Polls
 	Outbox
 	Queries
+	Replicas
 
 	// Sync makes the followed sources and subscriptions what the arguments
 	// say. A source that is no longer followed is polled no more; its entries
@@ -105,6 +106,20 @@ const (
 	Thread Style = "thread" // one message per source, entries in a thread under it
 	Forum  Style = "forum"  // one forum post per source, entries in it
 )
+
+// Replicas is the part of the ledger by which several replicas of the bot that
+// share it agree. On an engine of one process they are its only one.
+type Replicas interface {
+	chat.Peers
+	// Beat says that the replica lives, and for how long that may be believed,
+	// and returns its place among those that do. The replica's name is unlike any
+	// other's. A ttl of 0 says that it ends.
+	Beat(ctx context.Context, replica string, ttl time.Duration) (chat.Share, error)
+	// Woken receives when another replica may have made something due, or kept a
+	// value. It may receive too often and, while the engine cannot be reached,
+	// too seldom; nil on an engine of one process.
+	Woken() <-chan struct{}
+}
 
 // Polls is the part of the ledger that the poller uses.
 type Polls interface {

@@ -32,6 +32,9 @@ type claims struct {
 	adapters  map[string]*adapter
 	sent      index[*lane] // claimed, by expiry
 	abandoned int
+
+	holds map[string]hold
+	asked map[string]time.Time // of Once: until when it is remembered
 }
 
 // A source is a followed source. Cursor, failures and problem are as of its
@@ -186,6 +189,8 @@ func newClaims(token uint64) *claims {
 		lanes:    make(map[chat.Channel]*lane),
 		adapters: make(map[string]*adapter),
 		sent:     index[*lane]{less: func(a, b *lane) bool { return a.expires.Before(b.expires) }},
+		holds:    make(map[string]hold),
+		asked:    make(map[string]time.Time),
 	}
 }
 
