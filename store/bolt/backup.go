@@ -7,33 +7,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/pullquote/pullquote/store"
 )
-
-// A copyRecord says that a ledger was opened from a copy. What was sent after
-// the copy was made is not in it: until what the pages show now has been told
-// once, a delivery may repeat one of those, and its message is looked for.
-type copyRecord struct {
-	Copied time.Time
-	Opened time.Time // of the copy, for the first time
-}
-
-// undatedDoubt is how long after a copy was opened an entry without a time of
-// its own may be one that was sent before.
-const undatedDoubt = time.Hour
-
-// suspect returns since when a message of the subject may stand that this
-// ledger knows nothing of; zero if none can.
-func (c copyRecord) suspect(sub subject, now time.Time) time.Time {
-	switch {
-	case c.Copied.IsZero() || sub.kind == store.Notice || sub.kind == store.Rollup:
-	case sub.kind == store.Card && sub.dated && sub.when.Before(c.Opened),
-		(sub.kind != store.Card || !sub.dated) && now.Sub(c.Opened) < undatedDoubt:
-		return c.Copied
-	}
-	return time.Time{}
-}
 
 // Backup implements [store.Store]. The mark that tells a copy from its ledger
 // is in both for a moment: a ledger that is killed then looks for a few

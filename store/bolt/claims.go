@@ -268,7 +268,7 @@ func (c *claims) lease(src *source, now time.Time, ttl time.Duration) store.Leas
 	rec := &src.rec
 	return store.Lease{
 		Source: rec.Source, Cursor: rec.Cursor, FirstSight: rec.FirstSeen.IsZero(),
-		Failures: src.failures, Problem: src.problem, Title: rec.Title, Ended: rec.Ended, Active: rec.active(), Newest: rec.Newest,
+		Failures: src.failures, Problem: src.problem, Title: rec.Title, Ended: rec.Ended, Active: rec.Touched(), Newest: rec.Newest,
 		Due: src.due.UTC(), Token: src.token, Expires: src.expires.UTC(),
 	}
 }

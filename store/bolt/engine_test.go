@@ -20,6 +20,7 @@ import (
 
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -336,7 +337,7 @@ func TestWords(t *testing.T) {
 		strings.Repeat("ü", 40):       {strings.Repeat("ü", 32)},
 		"a" + strings.Repeat("ü", 40): {"a" + strings.Repeat("ü", 31)},
 	} {
-		if got := words(text); !slices.Equal(got, want) {
+		if got := ledger.Words(text); !slices.Equal(got, want) {
 			t.Errorf("words(%q) = %q, want %q", text, got, want)
 		}
 	}

@@ -10,10 +10,8 @@ import (
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
-
-// maxRevisions are kept of an entry beside the first and the newest.
-const maxRevisions = 20
 
 func revisionKey(ref news.Ref, revision int) []byte {
 	return binary.BigEndian.AppendUint64(refKey(ref), uint64(revision))
@@ -33,7 +31,7 @@ func (t *txn) keepRevision(e *news.Entry) error {
 	for k, _ := c.Seek(prefix); hasPrefix(k, prefix); k, _ = c.Next() {
 		keys = append(keys, slices.Clone(k))
 	}
-	for len(keys) > maxRevisions+1 {
+	for len(keys) > ledger.MaxRevisions+1 {
 		if err := t.delete(revisionBucket, keys[1]); err != nil {
 			return err
 		}
@@ -69,9 +67,6 @@ func (s *Store) History(ctx context.Context, ref news.Ref) (list []news.Entry, e
 	return list, err
 }
 
-// maxFound bounds what Find returns.
-const maxFound = 200
-
 // urlKey is where the entries of an address are found.
 func urlKey(url string) []byte {
 	sum := sha256.Sum256([]byte(url))
@@ -101,7 +96,7 @@ func (s *Store) Find(ctx context.Context, url string, ch chat.Channel, m chat.Me
 		}
 		return err
 	})
-	return refs[:min(len(refs), maxFound)], err
+	return refs[:min(len(refs), ledger.MaxFound)], err
 }
 
 func (t *txn) byURL(url string) (refs []news.Ref, err error) {
@@ -198,12 +193,13 @@ func (t *txn) pendingOf(ref news.Ref) (list []store.Delivery, err error) {
 	prefix := refKey(ref)
 	err = t.each(pendingBucket, prefix, func(k, v []byte) error {
 		ch, err := keyLane(pendingBucket, k[len(prefix):])
-		if err != nil || len(v) != 8 {
-			return cmpError(err, damaged("pending delivery of %s to %s", ref, ch))
+		if err != nil {
+			return err
 		}
-		var d deliveryRecord
-		err = t.must(outBucket, outKey(ch, store.DeliveryID(binary.BigEndian.Uint64(v))), &d)
-		list = append(list, d.Delivery)
+		d, err := t.pending(ch, ref, v)
+		if err == nil {
+			list = append(list, d.Delivery)
+		}
 		return err
 	})
 	return list, err
@@ -216,7 +212,7 @@ func byChannel(list []store.Delivery) {
 // oldestFirst sorts deliveries by when they were promised and cuts the list.
 func oldestFirst(list []store.Delivery, limit int) []store.Delivery {
 	if limit <= 0 {
-		limit = defaultLimit
+		limit = ledger.DefaultLimit
 	}
 	slices.SortFunc(list, func(a, b store.Delivery) int { return a.Enqueued.Compare(b.Enqueued) })
 	return list[:min(len(list), limit)]

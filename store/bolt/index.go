@@ -6,14 +6,12 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 // A row is a key of an index with its value.
@@ -44,7 +42,7 @@ func rows(e *news.Entry) []row {
 		q := &e.Quotes[i]
 		at := "\x00" + place + string(binary.BigEndian.AppendUint16(nil, uint16(i)))
 		out = append(out, row{wordBucket, at, seen})
-		for _, w := range quoteWords(q) {
+		for _, w := range ledger.QuoteWords(q) {
 			out = append(out, row{wordBucket, w + at, seen})
 		}
 		if q.Speaker != "" {
@@ -52,37 +50,6 @@ func rows(e *news.Entry) []row {
 		}
 	}
 	return out
-}
-
-// quoteWords returns the words a quote is found by, each once.
-func quoteWords(q *news.Quote) []string {
-	list := words(q.Text)
-	list = append(list, words(q.Speaker)...)
-	list = append(list, words(q.Role)...)
-	slices.Sort(list)
-	return slices.Compact(list)
-}
-
-// maxWord bounds a word in the index, in bytes. Longer ones are found by their
-// beginning.
-const maxWord = 64
-
-// words returns the words of a text in lower case.
-func words(s string) []string {
-	list := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
-	})
-	for i, w := range list {
-		if len(w) <= maxWord {
-			continue
-		}
-		end := maxWord
-		for !utf8.RuneStart(w[end]) {
-			end--
-		}
-		list[i] = w[:end]
-	}
-	return list
 }
 
 // putEntry saves an entry, which was prev before (nil = it is new), and brings
@@ -338,16 +305,4 @@ func join(ctx context.Context, all []*merge) (*run, error) {
 		}
 	}
 	return nil, ctx.Err()
-}
-
-// named reports whether a word of the quote's speaker or role begins with
-// prefix.
-func named(q *news.Quote, prefix string) bool {
-	begins := func(w string) bool { return strings.HasPrefix(w, prefix) }
-	return slices.ContainsFunc(words(q.Speaker), begins) || slices.ContainsFunc(words(q.Role), begins)
-}
-
-// hasWord reports whether a word of the quote begins with prefix.
-func hasWord(q *news.Quote, prefix string) bool {
-	return slices.ContainsFunc(quoteWords(q), func(w string) bool { return strings.HasPrefix(w, prefix) })
 }

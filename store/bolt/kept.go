@@ -3,21 +3,13 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
-
-// Bounds of what other rooms keep.
-const (
-	maxKept    = 64 << 10
-	maxKeptKey = 256
-)
-
-var errKept = errors.New("a kept value has a key of 1 to 256 bytes and at most 64 KiB")
 
 // Keep implements [store.Store].
 func (s *Store) Keep(ctx context.Context, key string, value []byte) error {
@@ -31,8 +23,8 @@ func (s *Store) KeepAll(ctx context.Context, values map[string][]byte) error {
 	}
 	defer s.leave()
 	for key, v := range values {
-		if key == "" || len(key) > maxKeptKey || len(v) > maxKept {
-			return fmt.Errorf("keep %.40q, %d bytes: %w", key, len(v), errKept)
+		if err := ledger.CheckKept(key, v); err != nil {
+			return err
 		}
 	}
 	return s.write(ctx, func(t *txn) (func(), error) {
@@ -92,52 +84,32 @@ func (s *Store) Promise(ctx context.Context, ch chat.Channel, p store.Promise) e
 	}
 	defer s.leave()
 	return s.write(ctx, func(t *txn) (func(), error) {
-		c := courier{s: s, t: t, now: time.Now().UTC().Round(0)}
-		if err := c.asked(ch, p, false, false); err != nil {
-			return nil, err
-		}
-		return s.locked(c.then(func() {})), nil
+		c, b := s.courier(t)
+		return b.then(func() {}), c.Asked(ch, p, false, false)
 	})
 }
 
 // Retry implements [store.Outbox].
 func (s *Store) Retry(ctx context.Context, ids ...store.DeliveryID) (int, error) {
-	return s.reconsider(ctx, ids, func(c *courier, d *deliveryRecord) error {
-		slotKey := appendLane(d.slot(), d.Channel)
-		if c.t.raw(pendingBucket, slotKey) != nil {
+	return s.reconsider(ctx, ids, func(b *books, d *deliveryRecord) error {
+		if b.raw(pendingBucket, appendLane(refKey(d.Slot()), d.Channel)) != nil {
 			return nil
 		}
-		if r, err := c.t.receipt(d.Channel, slot(d.Kind, d.Entry, d.Number)); err != nil || d.overtaken(r) {
+		if r, err := b.receipt(d.Channel, d.Slot()); err != nil || d.Overtaken(r) {
 			return err
 		}
-		if !d.Edit && d.Tried.IsZero() && d.Enqueued.Before(s.copied.Opened) {
-			d.Tried = s.copied.Copied
-		}
-		d.Attempts, d.NextAttempt, d.Planned, d.LastError, d.Alone = 0, time.Time{}, time.Time{}, "", false
-		d.Enqueued = c.now
-		if err := c.t.putRaw(pendingBucket, slotKey, idBytes(d.ID)); err != nil {
-			return err
-		}
-		return c.save(d)
+		d.Again(s.copied, time.Now().UTC().Round(0))
+		return b.enlist(d)
 	})
-}
-
-// overtaken reports whether r, which may be nil, is what became of a delivery
-// that was asked for again after it had been given up.
-func (d *deliveryRecord) overtaken(r *store.Receipt) bool {
-	if r == nil {
-		return false
-	}
-	return r.Gone || r.Folded > 0 || r.Message != "" && (!d.Edit || r.Revision >= d.Revision)
 }
 
 // Drop implements [store.Outbox].
 func (s *Store) Drop(ctx context.Context, ids ...store.DeliveryID) (int, error) {
-	return s.reconsider(ctx, ids, func(*courier, *deliveryRecord) error { return nil })
+	return s.reconsider(ctx, ids, func(*books, *deliveryRecord) error { return nil })
 }
 
 // reconsider takes deliveries out of the abandoned and does f to each.
-func (s *Store) reconsider(ctx context.Context, ids []store.DeliveryID, f func(*courier, *deliveryRecord) error) (n int, err error) {
+func (s *Store) reconsider(ctx context.Context, ids []store.DeliveryID, f func(*books, *deliveryRecord) error) (n int, err error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
@@ -162,18 +134,18 @@ func (s *Store) reconsider(ctx context.Context, ids []store.DeliveryID, f func(*
 		if err != nil {
 			return nil, err
 		}
-		c := courier{s: s, t: t, now: time.Now().UTC().Round(0)}
+		b := &books{txn: t, s: s}
 		for k, d := range found {
 			if err := t.delete(abandonedBucket, []byte(k)); err != nil {
 				return nil, err
 			}
-			if err := f(&c, &d); err != nil {
+			if err := f(b, &d); err != nil {
 				return nil, err
 			}
 			n++
 		}
 		gone := n
-		return s.locked(c.then(func() { s.claims.abandoned -= gone })), nil
+		return b.then(func() { s.claims.abandoned -= gone }), nil
 	})
 	return n, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 // writeLane saves a change by the holder of a lane.
@@ -54,12 +55,7 @@ func (s *Store) begin(t *txn, ch chat.Channel) (d store.Delivery, ok bool, err e
 		if !found {
 			continue // it ends in this very commit
 		}
-		rec.Attempts++
-		d = rec.Delivery
-		if rec.Tried.IsZero() {
-			rec.Tried = now.UTC().Round(0)
-		}
-		return d, true, t.put(outBucket, outKey(ch, id), &rec)
+		return rec.Begin(now), true, t.put(outBucket, outKey(ch, id), &rec)
 	}
 	return d, false, nil
 }
@@ -75,65 +71,37 @@ func (t *txn) first(bucket string, prefix []byte) (key, value []byte) {
 
 // Settle implements [store.Outbox].
 func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r store.Receipt, also ...store.Promise) error {
-	return s.end(ctx, l, id, func(t *txn, d *deliveryRecord) (func(), error) {
-		r.Channel, r.Kind, r.Entry, r.Number = l.Channel, d.Kind, d.Entry, d.Number
-		if err := t.putReceipt(&r); err != nil {
-			return nil, err
+	return s.end(ctx, l, id, func(c *ledger.Courier, b *books, d *deliveryRecord) error {
+		ended, err := c.Settle(d, r, also)
+		if ended || err != nil {
+			return err
 		}
-		c := courier{s: s, t: t, now: time.Now().UTC().Round(0)}
-		if r.ThreadGone {
-			if err := t.endThread(l.Channel, d.Entry.Source); err != nil {
-				return nil, err
-			}
-		}
-		for _, p := range also {
-			if err := c.asked(l.Channel, p, d.Silent, d.Breaking); err != nil {
-				return nil, err
-			}
-		}
-		if d.Revision <= r.Revision || r.Gone {
-			removed, err := s.remove(t, d)
-			return c.then(removed), err
-		}
-		d.Enqueued, d.Edit, d.Hold = d.Renewed, r.Message != "", time.Time{}
-		d.Attempts, d.Tried, d.NextAttempt, d.LastError, d.Alone = 0, time.Time{}, time.Time{}, "", false
-		kept, err := s.keep(t, d, time.Time{})
-		return c.then(kept), err
+		return b.keep(d, time.Time{})
 	})
 }
 
 // Postpone implements [store.Outbox].
 func (s *Store) Postpone(ctx context.Context, l store.Lane, id store.DeliveryID, p store.Postponement) error {
-	return s.end(ctx, l, id, func(t *txn, d *deliveryRecord) (func(), error) {
+	return s.end(ctx, l, id, func(_ *ledger.Courier, b *books, d *deliveryRecord) error {
 		now := time.Now()
-		d.NextAttempt, d.Planned, d.LastError = p.Until.UTC().Round(0), now.UTC().Round(0), p.Error
-		d.Alone = p.Alone && d.Edit
-		if p.Free && d.Attempts > 0 {
-			d.Attempts--
-		}
-		if !p.Unknown {
-			d.Tried = time.Time{}
-		}
-		return s.keep(t, d, from(now, p.Until))
+		d.Postpone(p, now)
+		return b.keep(d, from(now, p.Until))
 	})
 }
 
 // Abandon implements [store.Outbox].
 func (s *Store) Abandon(ctx context.Context, l store.Lane, id store.DeliveryID, reason string) error {
-	return s.end(ctx, l, id, func(t *txn, d *deliveryRecord) (func(), error) {
+	return s.end(ctx, l, id, func(_ *ledger.Courier, b *books, d *deliveryRecord) error {
 		d.LastError = reason
-		n, err := t.next(abandonedBucket)
+		n, err := b.next(abandonedBucket)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := t.put(abandonedBucket, binary.BigEndian.AppendUint64(nil, n), d); err != nil {
-			return nil, err
+		if err := b.put(abandonedBucket, binary.BigEndian.AppendUint64(nil, n), d); err != nil {
+			return err
 		}
-		removed, err := s.remove(t, d)
-		return func() {
-			s.claims.abandoned++
-			removed()
-		}, err
+		b.changes = append(b.changes, func() { s.claims.abandoned++ })
+		return b.Remove(d)
 	})
 }
 
@@ -144,9 +112,9 @@ func (s *Store) Resume(ctx context.Context, adapter string) error {
 	}
 	defer s.leave()
 	return s.write(ctx, func(t *txn) (func(), error) {
-		var kept []func()
+		b := &books{txn: t, s: s}
 		for ch, blocker := range s.waiting(adapter) {
-			kept = append(kept, func() { s.claims.putOffFor(ch, 0, time.Time{}) })
+			b.changes = append(b.changes, func() { s.claims.putOffFor(ch, 0, time.Time{}) })
 			var d deliveryRecord
 			found, err := t.get(outBucket, outKey(ch, blocker), &d)
 			if err != nil {
@@ -156,17 +124,11 @@ func (s *Store) Resume(ctx context.Context, adapter string) error {
 				continue // it was put off for none, or one that ends in the same commit
 			}
 			d.NextAttempt, d.Planned = time.Time{}, time.Time{}
-			keep, err := s.keep(t, &d, time.Time{})
-			if err != nil {
+			if err := b.keep(&d, time.Time{}); err != nil {
 				return nil, err
 			}
-			kept = append(kept, keep)
 		}
-		return s.locked(func() {
-			for _, keep := range kept {
-				keep()
-			}
-		}), nil
+		return b.then(func() {}), nil
 	})
 }
 
@@ -184,9 +146,10 @@ func (s *Store) waiting(adapter string) map[chat.Channel]store.DeliveryID {
 	return channels
 }
 
-// end writes the outcome of a begun delivery under the lane's claim. What f
-// returns is called under the lock.
-func (s *Store) end(ctx context.Context, l store.Lane, id store.DeliveryID, f func(*txn, *deliveryRecord) (func(), error)) error {
+// end writes the outcome of a begun delivery under the lane's claim.
+func (s *Store) end(
+	ctx context.Context, l store.Lane, id store.DeliveryID, f func(*ledger.Courier, *books, *deliveryRecord) error,
+) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -200,11 +163,8 @@ func (s *Store) end(ctx context.Context, l store.Lane, id store.DeliveryID, f fu
 		if !found {
 			return nil, fmt.Errorf("delivery %d in %s: %w", id, l.Channel, store.ErrNotFound)
 		}
-		applied, err := f(t, &d)
-		if err != nil {
-			return nil, err
-		}
-		return s.locked(applied), nil
+		c, b := s.courier(t)
+		return b.then(func() {}), f(c, b, &d)
 	})
 }
 
@@ -217,39 +177,6 @@ func (s *Store) locked(f func()) func() {
 	}
 }
 
-// remove deletes a delivery. What it returns is called under the lock.
-func (s *Store) remove(t *txn, d *deliveryRecord) (func(), error) {
-	if err := t.delete(outBucket, outKey(d.Channel, d.ID)); err != nil {
-		return nil, err
-	}
-	if err := t.delete(pendingBucket, appendLane(d.slot(), d.Channel)); err != nil {
-		return nil, err
-	}
-	ch, id := d.Channel, d.ID
-	return func() { s.claims.drop(ch, id) }, nil
-}
-
-// keep saves a delivery that goes on, put off until a time: by itself if it is
-// Alone, else with its lane. What it returns is called under the lock.
-func (s *Store) keep(t *txn, d *deliveryRecord, until time.Time) (func(), error) {
-	if err := t.put(outBucket, outKey(d.Channel, d.ID), d); err != nil {
-		return nil, err
-	}
-	ch, p, alone := d.Channel, promiseOf(d), d.Alone
-	if alone {
-		p.until = until
-	}
-	return func() {
-		s.claims.push(ch, p)
-		switch {
-		case !alone:
-			s.claims.putOffFor(ch, p.id, until)
-		case s.claims.lane(ch).blocker == p.id:
-			s.claims.putOffFor(ch, 0, time.Time{})
-		}
-	}, nil
-}
-
 func promiseOf(d *deliveryRecord) promise {
-	return promise{id: d.ID, enqueued: d.Enqueued, breaking: d.Breaking, loose: d.Edit || !d.Hold.IsZero(), until: d.Hold}
+	return promise{id: d.ID, enqueued: d.Enqueued, breaking: d.Breaking, loose: d.Loose(), until: d.Hold}
 }

@@ -3,12 +3,12 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 // Known implements [store.Polls].
@@ -116,12 +116,9 @@ func (s *Store) Record(ctx context.Context, l store.Lease, p store.Poll) (store.
 		return nil
 	}
 	err := s.writeAs(ctx, find, func(t *txn) (func(), error) {
-		r := recorder{now: time.Now().UTC(), t: t}
-		if err := r.record(s, l.Source.ID, p); err != nil {
-			return nil, err
-		}
-		done = r.done
-		return s.locked(func() { s.recorded(l, &r) }), nil
+		mail, b := s.courier(t)
+		src, err := t.record(l.Source.ID, mail, p, &done)
+		return b.then(func() { s.recorded(l, src) }), err
 	})
 	if err != nil {
 		return store.Recorded{}, err
@@ -130,244 +127,45 @@ func (s *Store) Record(ctx context.Context, l store.Lease, p store.Poll) (store.
 }
 
 // recorded brings the claims up to what was saved.
-func (s *Store) recorded(l store.Lease, r *recorder) {
-	for _, change := range r.mail.changes {
-		change()
-	}
+func (s *Store) recorded(l store.Lease, rec sourceRecord) {
 	src := s.claims.leased(l)
 	if src == nil {
 		return // unreachable unless Sync took the source in the same commit
 	}
-	src.rec = r.source
+	src.rec = rec
 	src.failures, src.problem = 0, ""
-	s.claims.release(src, r.source.Next)
+	s.claims.release(src, rec.Next)
 }
 
-// A recorder saves the changes of one poll.
-type recorder struct {
-	t      *txn
-	now    time.Time
-	source sourceRecord
-	mail   courier
-	done   store.Recorded
-	loud   []loud
-}
-
-// A loud change is one that channels are told.
-type loud struct {
-	entry news.Entry
-	added bool
-}
-
-func (r *recorder) record(s *Store, id news.SourceID, p store.Poll) error {
-	found, err := r.t.get(sourceBucket, sourceKey(id), &r.source)
-	if err != nil {
-		return err
+// record saves the changes of one poll and returns the source as it is then.
+func (t *txn) record(id news.SourceID, mail *ledger.Courier, p store.Poll, done *store.Recorded) (src sourceRecord, err error) {
+	found, err := t.get(sourceBucket, sourceKey(id), &src)
+	if err != nil || !found {
+		return src, cmpError(err, damaged("source %s is followed and not recorded", id))
 	}
-	if !found {
-		return damaged("source %s is followed and not recorded", id)
-	}
+	r := ledger.Recorder{Books: mail.Books, Source: &src, Now: time.Now().UTC()}
 	for i := range p.Changes {
-		if err := r.change(id, p.Changes[i]); err != nil {
-			return err
+		if err := r.Change(p.Changes[i]); err != nil {
+			return src, err
 		}
 	}
-	if err := r.tell(s, id, p); err != nil {
-		return err
-	}
-	return r.saveSource(p)
-}
-
-func (r *recorder) saveSource(p store.Poll) error {
-	src := &r.source
-	if p.Gap != (store.Gap{}) {
-		src.Gap = store.Gap{From: utc(p.Gap.From), To: utc(p.Gap.To), Seen: r.now.Round(0)}
-	}
-	if p.Successor != "" {
-		src.Successor = p.Successor
-	}
-	if r.done.Added+r.done.Edited+r.done.Withdrawn > 0 {
-		src.Active = r.now.Round(0)
-	}
-	src.Title, src.Format, src.Ended, src.Cursor = p.Title, p.Format, p.Ended, p.Cursor
-	src.Next, src.Planned = p.Next.UTC().Round(0), r.now.Round(0)
-	if src.FirstSeen.IsZero() {
-		src.FirstSeen = r.now.Round(0)
-	}
-	key := sourceKey(src.Source.ID)
-	src.Newest = time.Time{}
-	if k, _ := r.t.first(timeBucket, key); k != nil {
-		src.Newest = keyTime(k[len(key):])
-	}
-	return r.t.put(sourceBucket, key, src)
-}
-
-// tell promises the loud changes, new entries before edits, so that what is
-// not yet known does not wait for a correction of what is; then what is told
-// of the page itself.
-func (r *recorder) tell(s *Store, id news.SourceID, p store.Poll) error {
-	ended, first := p.Ended && !r.source.Ended, r.source.FirstSeen.IsZero()
-	changed := len(r.loud) > 0 || r.done.Added+r.done.Edited+r.done.Withdrawn > 0 || r.pageChanged(p)
-	if !changed {
-		return nil
-	}
-	subs, err := r.t.subscriptions(id)
-	if err != nil {
-		return err
-	}
-	r.mail = courier{s: s, t: r.t, source: &r.source, subs: subs, now: r.now.Round(0)}
-	for _, added := range []bool{true, false} {
-		for i := range r.loud {
-			l := &r.loud[i]
-			if l.added != added {
-				continue
-			}
-			tell := r.mail.amend
-			if added {
-				tell = r.mail.announce
-			}
-			if err := tell(&l.entry); err != nil {
-				return err
-			}
+	if r.Changed(p) {
+		if mail.Subs, err = t.subscriptions(id); err != nil {
+			return src, err
+		}
+		mail.Source, mail.Now = &src, r.Now.Round(0)
+		if err := r.Tell(mail, p); err != nil {
+			return src, err
 		}
 	}
-	if err := r.mail.heads(); err != nil {
-		return err
+	var newest time.Time
+	key := sourceKey(id)
+	if k, _ := t.first(timeBucket, key); k != nil {
+		newest = keyTime(k[len(key):])
 	}
-	if ended && !first {
-		if err := r.mail.closings(); err != nil {
-			return err
-		}
-	}
-	r.done.Enqueued = r.mail.made
-	return nil
-}
-
-// pageChanged reports whether the page itself shows something else.
-func (r *recorder) pageChanged(p store.Poll) bool {
-	src := &r.source
-	return p.Title != src.Title || p.Ended != src.Ended || p.Successor != "" && p.Successor != src.Successor
-}
-
-// change saves one change. One that is saved already changes nothing.
-func (r *recorder) change(id news.SourceID, c news.Change) error {
-	c.Entry.Source = id
-	if reserved(c.Entry.Entry) {
-		return nil
-	}
-	if c.Kind == news.Missed {
-		return r.missed(c)
-	}
-	var prev *news.Entry
-	stored, err := r.t.entry(c.Entry.Ref)
-	if err != nil {
-		return err
-	}
-	if stored.Entry != "" {
-		prev = &stored
-	}
-	if (c.Kind == news.Added) != (prev == nil) {
-		return nil // known already, or gone meanwhile
-	}
-	e, same, err := r.settle(c.Kind, prev, c.Entry)
-	if err != nil {
-		return err
-	}
-	if same {
-		return nil
-	}
-	if err := r.t.putEntry(prev, &e); err != nil {
-		return err
-	}
-	if prev != nil && e.Revision > prev.Revision {
-		if err := r.t.keepRevision(prev); err != nil {
-			return err
-		}
-	}
-	r.count(c.Kind, prev != nil && prev.Withdrawn, e.Withdrawn)
-	if !c.Quiet && c.Kind != news.Aliased {
-		r.loud = append(r.loud, loud{entry: e, added: c.Kind == news.Added})
-	}
-	return nil
-}
-
-func (r *recorder) count(kind news.ChangeKind, was, is bool) {
-	switch {
-	case is && !was:
-		r.source.Withdrawn++
-	case was && !is:
-		r.source.Withdrawn--
-	}
-	switch kind {
-	case news.Added:
-		r.done.Added++
-		r.source.Entries++
-	case news.Edited, news.Reinstated:
-		r.done.Edited++
-	case news.Retracted:
-		r.done.Withdrawn++
-	}
-}
-
-// settle fills in what an entry must have to be saved. same reports that it is
-// saved already, or that something newer is.
-func (r *recorder) settle(kind news.ChangeKind, prev *news.Entry, e news.Entry) (_ news.Entry, same bool, err error) {
-	now := r.now.Round(0)
-	e.FirstSeen, e.Changed = utc(e.FirstSeen), utc(e.Changed)
-	e.Published, e.Updated = utc(e.Published), utc(e.Updated)
-	if e.Changed.IsZero() {
-		e.Changed = now
-	}
-	if prev == nil {
-		if e.FirstSeen.IsZero() {
-			e.FirstSeen = now
-		}
-		e.Revision = max(e.Revision, 1)
-		return e, false, nil
-	}
-	e.FirstSeen = prev.FirstSeen
-	if e.Revision != 0 && e.Revision < prev.Revision {
-		return e, true, nil
-	}
-	if kind == news.Aliased {
-		e.Revision = prev.Revision
-	} else if e.Revision <= prev.Revision {
-		e.Revision = prev.Revision + 1
-	}
-	same, err = sameContent(*prev, e)
-	return e, same, err
-}
-
-// sameContent compares two states of an entry but for when and as which
-// revision they were recorded.
-func sameContent(a, b news.Entry) (bool, error) {
-	a.Changed, a.Revision = b.Changed, b.Revision
-	x, err := json.Marshal(a)
-	if err != nil {
-		return false, err // unreachable: an entry is plain values
-	}
-	y, err := json.Marshal(b)
-	return bytes.Equal(x, y), err
-}
-
-// utc drops what a stored time does not keep.
-func utc(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return t.UTC().Round(0)
-}
-
-// missed saves how often an entry was absent.
-func (r *recorder) missed(c news.Change) error {
-	key := refKey(c.Entry.Ref)
-	var k knownRecord
-	found, err := r.t.get(knownBucket, key, &k)
-	if err != nil || !found || k.Missed == c.Missed {
-		return err
-	}
-	k.Missed = c.Missed
-	return r.t.put(knownBucket, key, &k)
+	r.Finish(p, newest)
+	*done = r.Done
+	return src, t.put(sourceBucket, key, &src)
 }
 
 // Sync implements [store.Store].
@@ -436,16 +234,10 @@ func (y *syncer) follow(src news.Source) error {
 	if _, err := y.t.get(sourceBucket, sourceKey(src.ID), &rec); err != nil {
 		return err
 	}
-	if rec.Followed && rec.Source == src {
+	same, fresh, reset := rec.Follow(src)
+	if same {
 		return nil
 	}
-	moved := rec.Source.URL != src.URL
-	reset := moved || rec.Source.Format != src.Format
-	if reset {
-		rec.Cursor = news.Cursor{Read: rec.Cursor.Read}
-	}
-	fresh := moved || !rec.Followed
-	rec.Source, rec.Followed = src, true
 	y.changes = append(y.changes, func() { y.s.claims.follow(rec, fresh, reset) })
 	return y.t.put(sourceBucket, sourceKey(src.ID), &rec)
 }
@@ -489,7 +281,7 @@ func (y *syncer) subscriptions(want []store.Subscription) error {
 		if _, err := y.t.get(subBucket, key, &old); err != nil {
 			return err
 		}
-		if old.equal(rec) {
+		if old.Equal(rec) {
 			continue
 		}
 		if err := y.t.put(subBucket, key, &rec); err != nil {
@@ -546,12 +338,6 @@ func (t *txn) subscription(source news.SourceID, ch chat.Channel) (sub subRecord
 	return sub, ok, err
 }
 
-// dispensable reports whether nobody misses the delivery where the source is no
-// longer subscribed to: it was never tried, and corrects nothing that stands.
-func (d *deliveryRecord) dispensable() bool {
-	return d.Attempts == 0 && d.Tried.IsZero() && !d.Edit && d.Kind != store.Note && d.Entry.Source != ""
-}
-
 // unsubscribe drops the channel's deliveries from sources that were never
 // tried.
 func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) error {
@@ -561,7 +347,7 @@ func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) er
 		if err := unseal(outBucket, k, v, &d); err != nil {
 			return err
 		}
-		if !sources[d.Entry.Source] && !sources[""] || !d.dispensable() {
+		if !sources[d.Entry.Source] && !sources[""] || !d.Dispensable() {
 			return nil
 		}
 		if wanted, err := y.t.subscribed(d.Entry.Source, ch); wanted || err != nil {
@@ -573,12 +359,12 @@ func (y *syncer) unsubscribe(ch chat.Channel, sources map[news.SourceID]bool) er
 	if err != nil {
 		return err
 	}
+	b := &books{txn: y.t, s: y.s}
 	for i := range drop {
-		dropped, err := y.s.remove(y.t, &drop[i])
-		if err != nil {
+		if err := b.Remove(&drop[i]); err != nil {
 			return err
 		}
-		y.changes = append(y.changes, dropped)
 	}
+	y.changes = append(y.changes, b.changes...)
 	return nil
 }

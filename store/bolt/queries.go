@@ -8,15 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
-
-// defaultLimit is how many a query gives that does not say.
-const defaultLimit = 10
 
 // Entry implements [store.Queries].
 func (s *Store) Entry(ctx context.Context, ref news.Ref) (e news.Entry, err error) {
@@ -74,7 +71,7 @@ type page struct {
 func newPage(q store.Query) *page {
 	p := &page{asOf: q.AsOf, offset: max(q.Offset, 0), limit: q.Limit}
 	if p.limit <= 0 {
-		p.limit = defaultLimit
+		p.limit = ledger.DefaultLimit
 	}
 	if !q.Since.IsZero() {
 		p.since = appendTime(nil, q.Since)
@@ -186,8 +183,8 @@ type finder struct {
 
 func (f *finder) find(ctx context.Context, t *txn, text, speaker string) error {
 	var all []*merge
-	f.speaker = words(speaker)
-	for _, w := range append(words(text), f.speaker...) {
+	f.speaker = ledger.Words(speaker)
+	for _, w := range append(ledger.Words(text), f.speaker...) {
 		if m := t.having(w); m != nil {
 			all = append(all, m)
 		} else {
@@ -230,12 +227,12 @@ func (f *finder) consider(t *txn, at, firstSeen []byte) (done bool, err error) {
 			return false, err
 		}
 		for _, w := range f.frequent {
-			if !hasWord(&q, w) {
+			if !ledger.HasWord(ledger.QuoteWords(&q), w) {
 				return false, nil
 			}
 		}
 		for _, w := range f.speaker {
-			if !named(&q, w) {
+			if !ledger.HasWord(ledger.SpeakerWords(&q), w) {
 				return false, nil
 			}
 		}
@@ -275,7 +272,7 @@ func (s *Store) Speakers(ctx context.Context, prefix string, limit int) (names [
 	}
 	defer s.leave()
 	if limit <= 0 {
-		limit = defaultLimit
+		limit = ledger.DefaultLimit
 	}
 	prefix = strings.ToLower(strings.TrimSpace(prefix))
 	err = s.view(ctx, func(t *txn) error {
@@ -285,28 +282,13 @@ func (s *Store) Speakers(ctx context.Context, prefix string, limit int) (names [
 			if err := unseal(speakerBucket, k, v, &name); err != nil {
 				return err
 			}
-			if holds(name, prefix) {
+			if ledger.Holds(name, prefix) {
 				names = append(names, name)
 			}
 		}
 		return nil
 	})
 	return names, err
-}
-
-// holds reports whether a word of the name begins with prefix, which is in
-// lower case and may go on over several words.
-func holds(name, prefix string) bool {
-	inWord := false
-	name = strings.ToLower(name)
-	for i, r := range name {
-		was := inWord
-		inWord = unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r)
-		if inWord && !was && strings.HasPrefix(name[i:], prefix) {
-			return true
-		}
-	}
-	return prefix == ""
 }
 
 // Sources implements [store.Queries].
@@ -320,7 +302,7 @@ func (s *Store) Sources(ctx context.Context) ([]store.SourceStatus, error) {
 	defer c.mu.Unlock()
 	list := make([]store.SourceStatus, 0, len(c.sources))
 	for _, src := range c.sources {
-		st := src.rec.status()
+		st := src.rec.Status()
 		st.Failures, st.Problem, st.Next = src.failures, src.problem, src.due.UTC()
 		list = append(list, st)
 	}
@@ -374,7 +356,7 @@ func (s *Store) Abandoned(ctx context.Context, limit int) (list []store.Delivery
 	}
 	defer s.leave()
 	if limit <= 0 {
-		limit = defaultLimit
+		limit = ledger.DefaultLimit
 	}
 	err = s.view(ctx, func(t *txn) error {
 		c := t.tx.Bucket([]byte(abandonedBucket)).Cursor()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 // A hold is what one caller has for a while, or has left. It lives in memory:
@@ -24,15 +25,6 @@ const (
 	maxOnce    = 1 << 16 // keys that Once remembers
 )
 
-var errHoldKey = errors.New("what is held has a key of 1 to 200 bytes and a value of at most 64 KiB")
-
-func checkHold(key string, value []byte) error {
-	if key == "" || len(key) > maxHoldKey || len(value) > maxKept {
-		return fmt.Errorf("hold %.40q, %d bytes: %w", key, len(value), errHoldKey)
-	}
-	return nil
-}
-
 func heldKey(key string) []byte { return []byte(holdPrefix + key) }
 
 // Hold implements [chat.Peers].
@@ -41,7 +33,7 @@ func (s *Store) Hold(ctx context.Context, key string, ttl time.Duration) (chat.H
 		return chat.Hold{}, err
 	}
 	defer s.leave()
-	if err := checkHold(key, nil); err != nil {
+	if err := ledger.CheckHold(key, nil); err != nil {
 		return chat.Hold{}, err
 	}
 	now := time.Now()
@@ -90,7 +82,7 @@ func (s *Store) extend(h chat.Hold, expires time.Time) bool {
 
 // leaveValue saves the value of a hold if it is another than before.
 func (s *Store) leaveValue(ctx context.Context, h chat.Hold) error {
-	if err := checkHold(h.Key, h.Value); err != nil {
+	if err := ledger.CheckHold(h.Key, h.Value); err != nil {
 		return err
 	}
 	return s.write(ctx, func(t *txn) (func(), error) {
@@ -130,7 +122,7 @@ func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (bool, 
 		return false, err
 	}
 	defer s.leave()
-	if err := checkHold(key, nil); err != nil {
+	if err := ledger.CheckHold(key, nil); err != nil {
 		return false, err
 	}
 	now := time.Now()

@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"reflect"
-	"slices"
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 // schema is the version of the layout below. A file with a higher one is
@@ -49,7 +48,7 @@ const schema = 2
 //	kept       key                             bytes another room keeps
 //
 // A slot is the ref of an entry, or for what is no entry's card a ref whose
-// entry name begins with NUL; see courier.go. Schema 1 had no message,
+// entry name begins with NUL; see ledger.Slot. Schema 1 had no message,
 // revision, url, rollup, folded and kept.
 //
 // A record is a version byte, the CRC-32C of key and payload, and the payload
@@ -92,67 +91,14 @@ var recordBuckets = []string{
 	outBucket, receiptBucket, abandonedBucket, revisionBucket, rollupBucket, keptBucket,
 }
 
-// A sourceRecord is what is known of a source that is or was followed.
-type sourceRecord struct {
-	Source    news.Source
-	Followed  bool        `json:",omitempty"`
-	Title     string      `json:",omitempty"`
-	Format    string      `json:",omitempty"`
-	Ended     bool        `json:",omitempty"`
-	FirstSeen time.Time   `json:",omitzero"`
-	Entries   int         `json:",omitempty"`
-	Withdrawn int         `json:",omitempty"` // of the entries
-	Active    time.Time   `json:",omitzero"`  // when an entry was last added or changed
-	Gap       store.Gap   `json:",omitzero"`
-	Successor string      `json:",omitempty"`
-	Newest    time.Time   `json:",omitzero"`
-	Cursor    news.Cursor `json:",omitzero"`
-	Next      time.Time   `json:",omitzero"` // due again, as planned
-	Planned   time.Time   `json:",omitzero"` // when Next was set; tells a wait from a clock that jumped
-}
-
-// active returns when an entry was last added or changed.
-func (r *sourceRecord) active() time.Time {
-	if r.Active.IsZero() {
-		return r.FirstSeen
-	}
-	return r.Active
-}
-
-// status returns what is known of the source, but for what only memory holds.
-func (r *sourceRecord) status() store.SourceStatus {
-	return store.SourceStatus{
-		Source: r.Source, Title: r.Title, Format: r.Format, Ended: r.Ended, Entries: r.Entries, Newest: r.Newest,
-		FirstSeen: r.FirstSeen, LastRead: r.Cursor.Read, Active: r.active(), Gap: r.Gap, Successor: r.Successor,
-	}
-}
-
-// A subRecord is a subscription; its key says whose and to what.
-type subRecord struct {
-	Source  news.SourceID
-	Channel chat.Channel
-	Silent  bool        `json:",omitempty"`
-	Style   store.Style `json:",omitempty"`
-	Publish bool        `json:",omitempty"`
-	Closing bool        `json:",omitempty"`
-	Delete  bool        `json:",omitempty"`
-	Tags    []string    `json:",omitempty"`
-}
-
-func (r subRecord) equal(o subRecord) bool {
-	same := slices.Equal(r.Tags, o.Tags)
-	r.Tags, o.Tags = nil, nil
-	return same && reflect.DeepEqual(r, o)
-}
-
-// A rollupRecord is a roll-up of entries in a channel.
-type rollupRecord struct {
-	Source  news.SourceID `json:",omitempty"`
-	Earlier bool          `json:",omitempty"`
-	Begun   time.Time
-	Until   time.Time `json:",omitzero"` // not sent before
-	Count   int
-}
+// Records that the rules know.
+type (
+	sourceRecord   = ledger.Source
+	subRecord      = ledger.Subscription
+	rollupRecord   = ledger.Rollup
+	deliveryRecord = ledger.Delivery
+	copyRecord     = ledger.Copy
+)
 
 // A knownRecord is a news.Known, which has no JSON form of its own.
 type knownRecord struct {
@@ -183,16 +129,6 @@ func knownOf(e *news.Entry) *knownRecord {
 		ID: k.ID, Aliases: k.Aliases, Digest: k.Digest[:], When: k.When, Dated: k.Dated, Headline: k.Headline, Opening: k.Opening,
 		Missed: k.Missed, Withdrawn: k.Withdrawn, Revision: k.Revision,
 	}
-}
-
-// A deliveryRecord is a delivery with what only the engine needs of it.
-type deliveryRecord struct {
-	store.Delivery
-	Renewed time.Time `json:",omitzero"`  // when Revision was promised
-	Planned time.Time `json:",omitzero"`  // when NextAttempt was set
-	Edit    bool      `json:",omitempty"` // its message stands and is to be edited
-	Alone   bool      `json:",omitempty"` // NextAttempt puts off this delivery only
-	Hold    time.Time `json:",omitzero"`  // not before, and the lane goes on
 }
 
 // maxName bounds a name in a key; bbolt takes keys up to 32 KiB.
@@ -306,7 +242,4 @@ func checksum(key, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, payload)
 }
 
-// damaged returns an ErrDamaged that says what is wrong.
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{store.ErrDamaged}, args...)...)
-}
+func damaged(format string, args ...any) error { return ledger.Damaged(format, args...) }

@@ -8,13 +8,7 @@ import (
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
-)
-
-// How many entries a card that stands for several is made of.
-const (
-	headEntries    = 3
-	closingEntries = 500
-	foldedEntries  = 20
+	"github.com/pullquote/pullquote/store/ledger"
 )
 
 // work reads what is needed to compose and place the card of a begun delivery.
@@ -31,9 +25,9 @@ func (s *Store) work(ctx context.Context, d store.Delivery) (w store.Work, err e
 		case store.Note:
 			return t.noted(&w)
 		case store.Head:
-			return t.paged(&w, headEntries)
+			return t.paged(&w, ledger.HeadEntries)
 		case store.Closing:
-			return t.paged(&w, closingEntries)
+			return t.paged(&w, ledger.ClosingEntries)
 		case store.Rollup:
 			return t.folded(&w)
 		}
@@ -58,7 +52,7 @@ func (t *txn) must(bucket string, key []byte, v any) error {
 // a delivery of any kind.
 func (t *txn) surroundings(w *store.Work) error {
 	d := &w.Delivery
-	r, err := t.receipt(d.Channel, slot(d.Kind, d.Entry, d.Number))
+	r, err := t.receipt(d.Channel, ledger.Slot(d.Kind, d.Entry, d.Number))
 	if err != nil {
 		return err
 	}
@@ -75,7 +69,7 @@ func (t *txn) surroundings(w *store.Work) error {
 	}
 	w.Source = src.Source
 	if d.Kind == store.Head || d.Kind == store.Closing {
-		st := src.status()
+		st := src.Status()
 		w.Page, w.Count = &st, src.Entries-src.Withdrawn
 	}
 	sub, ok, err := t.subscription(d.Entry.Source, d.Channel)
@@ -85,7 +79,7 @@ func (t *txn) surroundings(w *store.Work) error {
 	w.Subscription = store.Subscription(sub)
 	w.Subscription.Source = d.Entry.Source
 	if sub.Style != store.Cards {
-		w.Head, err = t.receipt(d.Channel, slot(store.Head, news.Ref{Source: d.Entry.Source}, 0))
+		w.Head, err = t.receipt(d.Channel, ledger.HeadSlot(d.Entry.Source))
 	}
 	return err
 }
@@ -133,7 +127,7 @@ func (t *txn) folded(w *store.Work) error {
 	}
 	w.Count, w.Earlier = r.Count, r.Earlier
 	c := t.tx.Bucket([]byte(foldedBucket)).Cursor()
-	for k, _ := c.Seek(key); k != nil && bytes.HasPrefix(k, key) && len(w.Entries) < foldedEntries; k, _ = c.Next() {
+	for k, _ := c.Seek(key); k != nil && bytes.HasPrefix(k, key) && len(w.Entries) < ledger.FoldedEntries; k, _ = c.Next() {
 		e, err := t.indexed(bytes.Clone(k[len(key)+timeLen:]))
 		if err != nil {
 			return err
