@@ -59,7 +59,7 @@ func (t *txn) putEntry(prev, e *news.Entry) error {
 	if err := t.put(entryBucket, key, e); err != nil {
 		return err
 	}
-	if err := t.put(knownBucket, key, knownOf(e)); err != nil {
+	if err := t.put(knownBucket, key, ledger.Remember(e)); err != nil {
 		return err
 	}
 	if err := t.putAliases(prev, e); err != nil {

@@ -92,7 +92,7 @@ func (k *knower) add(key, rec []byte) error {
 	if err := unseal(knownBucket, key, rec, &kr); err != nil {
 		return err
 	}
-	k.out = append(k.out, kr.known())
+	k.out = append(k.out, kr.News())
 	return nil
 }
 

@@ -98,38 +98,8 @@ type (
 	rollupRecord   = ledger.Rollup
 	deliveryRecord = ledger.Delivery
 	copyRecord     = ledger.Copy
+	knownRecord    = ledger.Known
 )
-
-// A knownRecord is a news.Known, which has no JSON form of its own.
-type knownRecord struct {
-	ID        news.EntryID
-	Aliases   []news.EntryID `json:",omitempty"`
-	Digest    []byte
-	When      time.Time
-	Dated     bool   `json:",omitempty"`
-	Headline  string `json:",omitempty"`
-	Opening   uint64 `json:",omitempty"`
-	Missed    int    `json:",omitempty"`
-	Withdrawn bool   `json:",omitempty"`
-	Revision  int
-}
-
-func (k *knownRecord) known() news.Known {
-	out := news.Known{
-		ID: k.ID, Aliases: k.Aliases, When: k.When, Dated: k.Dated, Headline: k.Headline, Opening: k.Opening,
-		Missed: k.Missed, Withdrawn: k.Withdrawn, Revision: k.Revision,
-	}
-	copy(out.Digest[:], k.Digest)
-	return out
-}
-
-func knownOf(e *news.Entry) *knownRecord {
-	k := news.Remember(e)
-	return &knownRecord{
-		ID: k.ID, Aliases: k.Aliases, Digest: k.Digest[:], When: k.When, Dated: k.Dated, Headline: k.Headline, Opening: k.Opening,
-		Missed: k.Missed, Withdrawn: k.Withdrawn, Revision: k.Revision,
-	}
-}
 
 // maxName bounds a name in a key; bbolt takes keys up to 32 KiB.
 const maxName = 256
