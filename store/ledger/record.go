@@ -116,12 +116,14 @@ func sameContent(a, b news.Entry) (bool, error) {
 	return bytes.Equal(x, y), err
 }
 
-// Told returns the entries whose changes channels are told.
-func (r *Recorder) Told() (refs []news.Ref) {
+// Told returns the entries whose changes channels are told, and whether any of
+// them is new.
+func (r *Recorder) Told() (refs []news.Ref, added bool) {
 	for i := range r.loud {
 		refs = append(refs, r.loud[i].entry.Ref)
+		added = added || r.loud[i].added
 	}
-	return refs
+	return refs, added
 }
 
 // Changed reports whether the reading changed anything that a channel may

@@ -109,6 +109,7 @@ CREATE TABLE delivery (
 	loose    boolean NOT NULL,           -- does not stand in line
 	due      timestamptz,                -- loose ones: not before
 	breaking boolean NOT NULL,
+	foldable boolean NOT NULL,
 	enqueued timestamptz NOT NULL,
 	rec      json NOT NULL               -- ledger.Delivery
 ) WITH (fillfactor = 70);

@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/store/ledger"
+)
+
+// token makes a claim's token from the one before: larger than it, and larger
+// than any of before a failover that lost the last commits.
+const nextToken = `greatest(token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
+
+// Hold implements [chat.Peers].
+func (s *Store) Hold(ctx context.Context, key string, ttl time.Duration) (chat.Hold, error) {
+	if err := ledger.CheckHold(key, nil); err != nil {
+		return chat.Hold{}, err
+	}
+	h := chat.Hold{Key: key}
+	err := s.write(ctx, func(t *txn) error {
+		h.Expires = time.Now().Add(ttl)
+		return t.QueryRow(t.ctx, `
+			INSERT INTO hold AS h (key, token, expires)
+			VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2)
+			ON CONFLICT (key) DO UPDATE SET token = greatest(h.token + 1, excluded.token), expires = excluded.expires
+			WHERE h.expires IS NULL OR h.expires <= clock_timestamp()
+			RETURNING token, value`, name(key), ttl).Scan(&h.Token, &h.Value)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("%.40q: %w", key, chat.ErrHeld)
+	}
+	if err != nil {
+		return chat.Hold{}, err
+	}
+	return h, nil
+}
+
+// Renew implements [chat.Peers].
+func (s *Store) Renew(ctx context.Context, h chat.Hold, ttl time.Duration) (chat.Hold, error) {
+	if err := ledger.CheckHold(h.Key, h.Value); err != nil {
+		return chat.Hold{}, err
+	}
+	held := false
+	err := s.write(ctx, func(t *txn) error {
+		h.Expires = time.Now().Add(ttl)
+		tag, err := t.Exec(t.ctx, `UPDATE hold SET expires = clock_timestamp() + $3, value = $4
+			WHERE key = $1 AND token = $2 AND expires IS NOT NULL`, name(h.Key), int64(h.Token), ttl, h.Value)
+		held = tag.RowsAffected() == 1
+		return err
+	})
+	if err == nil && !held {
+		err = fmt.Errorf("%.40q: %w", h.Key, chat.ErrHeld)
+	}
+	if err != nil {
+		return chat.Hold{}, err
+	}
+	return h, nil
+}
+
+// Free implements [chat.Peers].
+func (s *Store) Free(ctx context.Context, h chat.Hold) error {
+	if err := ledger.CheckHold(h.Key, h.Value); err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *txn) error {
+		_, err := t.Exec(t.ctx, `UPDATE hold SET expires = NULL, value = $3 WHERE key = $1 AND token = $2 AND expires IS NOT NULL`,
+			name(h.Key), int64(h.Token), h.Value)
+		return err
+	})
+}
+
+// Once implements [chat.Peers]. A call whose commit went through although the
+// answer was lost says that it was asked before: what it guards is then not
+// done rather than done twice.
+func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
+	if err := ledger.CheckHold(key, nil); err != nil {
+		return false, err
+	}
+	err = s.write(ctx, func(t *txn) error {
+		tag, err := t.Exec(t.ctx, `
+			INSERT INTO once AS o (key, until) VALUES ($1, clock_timestamp() + $2)
+			ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE o.until <= clock_timestamp()`, name(key), ttl)
+		first = tag.RowsAffected() == 1
+		return err
+	})
+	return first, err
+}
+
+// Beat implements [store.Replicas]. It also sweeps away what has run out.
+func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (share chat.Share, err error) {
+	if err := s.measure(ctx); err != nil {
+		return share, err
+	}
+	err = s.write(ctx, func(t *txn) error {
+		t.wake = false
+		batch := &pgx.Batch{}
+		if ttl > 0 {
+			batch.Queue(`INSERT INTO replica (name, joined, until) VALUES ($1, clock_timestamp(), clock_timestamp() + $2)
+				ON CONFLICT (name) DO UPDATE SET until = excluded.until`, name(replica), ttl)
+		} else {
+			batch.Queue(`DELETE FROM replica WHERE name = $1`, name(replica))
+		}
+		batch.Queue(`DELETE FROM replica WHERE until < clock_timestamp() AND name <> $1`, name(replica))
+		batch.Queue(`DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until < clock_timestamp() ORDER BY until LIMIT 1000 FOR UPDATE SKIP LOCKED)`)
+		batch.Queue(`SELECT count(*) FILTER (WHERE name < $1), count(*) FROM replica WHERE until >= clock_timestamp()`, name(replica)).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&share.Rank, &share.Of) })
+		return t.SendBatch(t.ctx, batch).Close()
+	})
+	if ttl <= 0 {
+		share = chat.Share{}
+	}
+	return share, err
+}
+
+// Woken implements [store.Replicas].
+func (s *Store) Woken() <-chan struct{} { return s.woken }
+
+// bellName is the channel of the ledger's notices.
+func (s *Store) bellName() string { return "pullquote_" + strings.ToLower(s.ledger) }
+
+// anyway is how often Woken receives although nothing was heard: a notice may
+// have been lost, a claim may have run out.
+const anyway = 5 * time.Second
+
+// listen rings when another replica did something, until ctx is done.
+func (s *Store) listen(ctx context.Context, conf *pgx.ConnConfig) {
+	for ctx.Err() == nil {
+		_ = s.hear(ctx, conf) // the connection is lost: whatever happened meanwhile, look
+		s.ring()
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *Store) hear(ctx context.Context, conf *pgx.ConnConfig) error {
+	conn, err := pgx.ConnectConfig(ctx, conf.Copy())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it may be lost already
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.bellName()}.Sanitize()); err != nil {
+		return err
+	}
+	s.ring()
+	for {
+		wait, cancel := context.WithTimeout(ctx, anyway)
+		n, err := conn.WaitForNotification(wait)
+		timeout := wait.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err != nil && !timeout {
+			return err
+		}
+		if n == nil || n.Payload != s.self {
+			s.ring()
+		}
+		if timeout && conn.IsClosed() {
+			return nil
+		}
+	}
+}
+
+// ring makes Woken receive, once if it has not yet.
+func (s *Store) ring() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
