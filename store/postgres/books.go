@@ -130,7 +130,7 @@ func (b *books) lock(channels ...chat.Channel) error {
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(`INSERT INTO lane (adapter, channel, rec)
-		SELECT DISTINCT ON (a, c) a, c, r::json FROM unnest($1::text[], $2::text[], $3::text[]) AS n (a, c, r)
+		SELECT a, c, r::json FROM unnest($1::text[], $2::text[], $3::text[]) AS n (a, c, r)
 		ORDER BY a COLLATE "C", c COLLATE "C" ON CONFLICT DO NOTHING`, adapters, ids, recs)
 	batch.Queue(`SELECT 1 FROM lane WHERE (adapter, channel) IN (SELECT a, c FROM unnest($1::text[], $2::text[]) AS n (a, c))
 		ORDER BY adapter, channel FOR UPDATE`, adapters, ids)
@@ -449,7 +449,7 @@ func (b *books) queueLanes(batch *pgx.Batch) {
 const settleLanes = `
 	UPDATE lane l SET breaking = n.breaking, wake = CASE
 		WHEN n.pending = 0 THEN NULL
-		WHEN l.until > clock_timestamp() THEN l.until
+		WHEN l.until IS NOT NULL THEN l.until
 		ELSE coalesce(n.line, n.loose) END
 	FROM (
 		SELECT a, c, count(d.id) AS pending, coalesce(bool_or(d.breaking), false) AS breaking,

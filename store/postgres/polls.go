@@ -57,9 +57,9 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) (leases 
 				SELECT id FROM source WHERE followed AND due <= clock_timestamp() AND (expires IS NULL OR expires <= clock_timestamp())
 				ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED
 			), claimed AS (
-				UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, hurried = false
+				UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, owner = $3, hurried = false
 				FROM free WHERE source.id = free.id RETURNING source.*
-			) SELECT `+leaseColumns+` FROM claimed ORDER BY due`, n, ttl)
+			) SELECT `+leaseColumns+` FROM claimed ORDER BY due`, n, ttl, s.self)
 		if err != nil {
 			return err
 		}
@@ -73,9 +73,9 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) (leases 
 func (s *Store) Claim(ctx context.Context, id news.SourceID, ttl time.Duration) (l store.Lease, err error) {
 	err = s.write(ctx, func(t *txn) error {
 		l, err = s.lease(t.QueryRow(t.ctx, `
-			UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, hurried = false
+			UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, owner = $3, hurried = false
 			WHERE id = $1 AND followed AND (expires IS NULL OR expires <= clock_timestamp())
-			RETURNING `+leaseColumns, name(id), ttl), ttl, time.Now())
+			RETURNING `+leaseColumns, name(id), ttl, s.self), ttl, time.Now())
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}

@@ -20,6 +20,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"embed"
@@ -52,6 +53,9 @@ type Options struct {
 	// Patience is how long a call waits for a database that cannot be reached or
 	// cannot save; 0 means 1 min. After that it fails, and the caller stops.
 	Patience time.Duration
+	// Replica names this opening where the database's operators look; "" is a
+	// name made up.
+	Replica string
 	// Conns is how many connections are opened at most, unless the address says
 	// (pool_max_conns); 0 means 16. One more listens.
 	Conns int
@@ -110,7 +114,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", safe(err))
 	}
-	s := &Store{pool: pool, self: rand.Text(), patience: opts.Patience, woken: make(chan struct{}, 1)}
+	s := &Store{pool: pool, self: cmp.Or(opts.Replica, "replica") + "-" + rand.Text()[:8], patience: opts.Patience, woken: make(chan struct{}, 1)}
 	if s.patience <= 0 {
 		s.patience = defaultPatience
 	}
@@ -298,7 +302,26 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.stop()
 	s.bell.Wait()
+	err := s.letGo()
 	s.pool.Close()
+	if err != nil {
+		return fmt.Errorf("close the ledger: give up what was claimed (others have it when the claims run out): %w", err)
+	}
+	return nil
+}
+
+// parting is how long Close tries to give up what this opening has claimed.
+const parting = 2 * time.Second
+
+// letGo gives up every claim, so that others need not wait for it to run out.
+func (s *Store) letGo() error {
+	ctx, cancel := context.WithTimeout(context.Background(), parting)
+	defer cancel()
+	for _, table := range []string{"lane", "source"} {
+		if _, err := s.pool.Exec(ctx, `UPDATE `+table+` SET expires = NULL WHERE owner = $1 AND expires IS NOT NULL`, s.self); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

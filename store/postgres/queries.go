@@ -58,7 +58,7 @@ type page struct {
 }
 
 func newPage(q store.Query) page {
-	p := page{since: null(q.Since), asOf: null(q.AsOf), offset: max(q.Offset, 0), limit: q.Limit}
+	p := page{since: null(after(q.Since)), asOf: null(q.AsOf), offset: max(q.Offset, 0), limit: q.Limit}
 	if p.limit <= 0 {
 		p.limit = ledger.DefaultLimit
 	}
@@ -66,6 +66,15 @@ func newPage(q store.Query) page {
 		p.sources = append(p.sources, name(id))
 	}
 	return p
+}
+
+// after returns the first microsecond that is not before t: columns hold no
+// part of one.
+func after(t time.Time) time.Time {
+	if u := t.Truncate(time.Microsecond); !u.Equal(t) {
+		return u.Add(time.Microsecond)
+	}
+	return t
 }
 
 // cut drops the row that says that there are more.
