@@ -86,8 +86,7 @@ func (t *txn) doubt(since time.Time) error {
 		if err := unseal(outBucket, k, v, &d); err != nil {
 			return err
 		}
-		if !d.Edit && d.Tried.IsZero() {
-			d.Tried = since
+		if d.Doubt(since) {
 			changed[string(k)] = d
 		}
 		return nil

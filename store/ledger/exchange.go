@@ -30,7 +30,7 @@ type Item struct {
 	Receipt      *store.Receipt `json:",omitempty"`
 	Rollup       *RollupItem    `json:",omitempty"`
 	Folded       *FoldedItem    `json:",omitempty"`
-	Delivery     *Delivery      `json:",omitempty"` // in the order of their IDs
+	Delivery     *Delivery      `json:",omitempty"` // those of a channel in the order of their IDs
 	Abandoned    *Delivery      `json:",omitempty"` // those that were given up first, first
 	Kept         *KeptItem      `json:",omitempty"`
 }
