@@ -2,33 +2,42 @@ package postgres
 
 import (
 	"bytes"
-	"context"
-	"crypto/rand"
+	"errors"
 	"os"
 	"sync"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/pullquote/pullquote/store"
 	"github.com/pullquote/pullquote/store/ledger"
+	"github.com/pullquote/pullquote/store/postgres/pgtest"
 	"github.com/pullquote/pullquote/store/storetest"
 )
 
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// freshDatabase returns the address of a database that holds nothing.
 func freshDatabase(t *testing.T) string {
-	conn, err := pgx.Connect(t.Context(), os.Getenv("STORE_TEST_DSN"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	name := "t" + rand.Text()
-	if _, err := conn.Exec(t.Context(), `CREATE DATABASE "`+name+`"`); err != nil {
-		t.Fatal(err)
-	}
-	return os.Getenv("STORE_TEST_DSN") + " dbname='" + name + "'"
+	t.Helper()
+	return pgtest.Start(t).Database(t)
+}
+
+// freshLedger returns the address of a database with a ledger that holds
+// nothing, quickly.
+func freshLedger(t *testing.T) string {
+	t.Helper()
+	dsn := pgtest.Start(t).Filled(t, "ledger", func(dsn string) error {
+		s, err := Open(t.Context(), dsn, Options{})
+		if err != nil {
+			return err
+		}
+		_, err = s.pool.Exec(t.Context(), "DELETE FROM ledger")
+		return errors.Join(err, s.Close())
+	})
+	return dsn
 }
 
 func TestStore(t *testing.T) {
+	pgtest.Start(t)
 	var mu sync.Mutex
 	dsns := map[store.Store]string{}
 	open := func(t *testing.T, dsn string) store.Store {
@@ -43,13 +52,13 @@ func TestStore(t *testing.T) {
 		return s
 	}
 	storetest.Run(t, storetest.Engine{
-		Open: func(t *testing.T) store.Store { return open(t, freshDatabase(t)) },
+		Open: func(t *testing.T) store.Store { return open(t, freshLedger(t)) },
 		Reopen: func(t *testing.T, s store.Store) store.Store {
 			_ = s.Close()
 			return open(t, dsns[s])
 		},
 		Restore: func(t *testing.T, copied []byte) store.Store {
-			dsn := freshDatabase(t)
+			dsn := freshLedger(t)
 			if _, err := Import(t.Context(), dsn, Options{}, ledger.Read(bytes.NewReader(copied))); err != nil {
 				t.Fatal(err)
 			}
