@@ -57,6 +57,9 @@ type Options struct {
 	PerMinute  int            // cards a channel takes in a minute before plain updates are folded; 0 means 10, negative no limit
 	CatchUp    int            // late updates that get a card of their own after a pause; 0 means 10, negative no limit
 	Operators  []chat.Channel // where the bot says what is wrong with it; nil = in the log only
+	// Replica names the bot among those that share its ledger; no two may have
+	// one name. "" is a name made up.
+	Replica string
 }
 
 // A Bot polls, dispatches and answers. Use New.
@@ -73,6 +76,7 @@ type Bot struct {
 	turnstile  *turnstile
 	poller     *poller
 	dispatcher *dispatcher
+	replica    *replica
 }
 
 // grace is how long sends under way may take after a stop: they end by
@@ -99,6 +103,7 @@ func New(o Options) (*Bot, error) {
 	b.dispatcher = newDispatcher(o, log, b.observer)
 	b.poller = newPoller(o, log, b.observer)
 	b.poller.wake, b.poller.tell = b.dispatcher.wake, b.dispatcher.tell
+	b.replica = newReplica(o, log, b.heard)
 	return b, b.poller.follow(o.Sources)
 }
 
@@ -129,8 +134,13 @@ func (b *Bot) Run(ctx context.Context) error {
 	defer stopAdapters()
 	served := b.serve(adapterCtx)
 
+	if err := b.replica.join(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("join the replicas: %w", err)
+	}
+	defer b.replica.leave(base)
 	g, gctx := errgroup.WithContext(ctx)
 	polled := make(chan struct{}) // closed when the poller has stopped
+	g.Go(func() error { return b.replica.run(gctx) })
 	g.Go(func() error {
 		defer close(polled)
 		return b.poller.run(gctx)
@@ -170,6 +180,11 @@ func (b *Bot) serve(ctx context.Context) (wait func()) {
 			b.log.Warn("adapters did not stop in time", "grace", grace)
 		}
 	}
+}
+
+// heard looks for what another replica has done.
+func (b *Bot) heard(ctx context.Context) {
+	b.dispatcher.wake()
 }
 
 // A Summary counts what Once did.

@@ -196,15 +196,29 @@ func (p *porter) compose(w store.Work) (post chat.Post, sum [32]byte, err error)
 	return post, digest(post.Card), nil
 }
 
+// claimMargin is how long before its claim runs out a porter stops to send:
+// whoever takes the lane over then must not meet a request still under way.
+const claimMargin = 5 * time.Second
+
+// claimed returns the context of one request to the platform. It ends before
+// the claim of the lane does, at once if this process was held up for so long.
+func (p *porter) claimed() (context.Context, context.CancelFunc) {
+	end := time.Now().Add(sendTime)
+	if last := p.lane.Expires.Add(-claimMargin); last.Before(end) {
+		end = last
+	}
+	return context.WithDeadline(p.sending, end)
+}
+
 func (p *porter) send(post chat.Post) (id chat.MessageID, err error) {
-	ctx, cancel := context.WithTimeout(p.sending, sendTime)
+	ctx, cancel := p.claimed()
 	defer cancel()
 	defer recovered(p.log, post.Channel, &err)
 	return p.adapter.Send(ctx, post)
 }
 
 func (p *porter) edit(id chat.MessageID, card chat.Card) (err error) {
-	ctx, cancel := context.WithTimeout(p.sending, sendTime)
+	ctx, cancel := p.claimed()
 	defer cancel()
 	defer recovered(p.log, p.lane.Channel, &err)
 	return p.adapter.Edit(ctx, p.lane.Channel, id, card)
@@ -221,7 +235,7 @@ func (p *porter) remove(id chat.MessageID, card chat.Card) (chat.MessageID, erro
 }
 
 func (p *porter) deleteMessage(id chat.MessageID) (err error) {
-	ctx, cancel := context.WithTimeout(p.sending, sendTime)
+	ctx, cancel := p.claimed()
 	defer cancel()
 	defer recovered(p.log, p.lane.Channel, &err)
 	return p.adapter.Delete(ctx, p.lane.Channel, id)

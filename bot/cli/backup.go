@@ -53,7 +53,11 @@ func (e *env) backup(ctx context.Context, path, file string, force bool) error {
 		if err != nil {
 			return fmt.Errorf("back up to %s: %w", file, err)
 		}
-		_, err = fmt.Fprintf(e.Out, "%s: %d bytes\nTo restore it: stop Pullquote, copy it over %s, start Pullquote.\n", file, n, c.Store)
+		restore := fmt.Sprintf("stop Pullquote, copy it over %s, start Pullquote", c.Store)
+		if !c.Database.IsZero() {
+			restore = fmt.Sprintf("stop every replica, empty the database, and run “pullquote migrate --from %s --to store”", file)
+		}
+		_, err = fmt.Fprintf(e.Out, "%s: %d bytes\nTo restore it: %s.\n", file, n, restore)
 		return err
 	})
 }

@@ -59,7 +59,7 @@ func (e *env) check(ctx context.Context, path string) error {
 	}
 	found := []finding{{what: "configuration", state: stateOK,
 		detail: fmt.Sprintf("%d adapters, %d sources", len(c.Adapters), len(c.Sources))}}
-	found = append(found, checkStore(c))
+	found = append(found, checkStore(ctx, c))
 	channels, err := e.checkAdapters(ctx, c)
 	if err != nil {
 		return err
@@ -91,9 +91,9 @@ func (e *env) printFindings(found []finding) error {
 	return w.Flush()
 }
 
-func checkStore(c *config.Config) finding {
+func checkStore(ctx context.Context, c *config.Config) finding {
 	f := finding{what: "ledger " + c.Store}
-	st, err := openStore(c.Store)
+	st, err := openStore(ctx, c)
 	if err == nil {
 		err = st.Close()
 	}
@@ -111,6 +111,9 @@ func checkStore(c *config.Config) finding {
 		f.remedy = "restore a copy, or move the file away: what stands on the pages now will then count as known"
 	default:
 		f.remedy = "make the folder writable, or set another “store”"
+		if !c.Database.IsZero() {
+			f.remedy = "see that the server runs and lets this user in, and that the database is there and the user's own"
+		}
 	}
 	return f
 }

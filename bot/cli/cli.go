@@ -86,7 +86,7 @@ See it work, with no account and no token:
 		return usageError{fmt.Errorf("%w; see “%s --help”", err, cmd.CommandPath())}
 	})
 	root.AddCommand(
-		newRun(e), newRead(e), newQuotes(e), newPreview(e), newCheck(e), newStatus(e), newOutbox(e), newBackup(e),
+		newRun(e), newRead(e), newQuotes(e), newPreview(e), newCheck(e), newStatus(e), newOutbox(e), newBackup(e), newMigrate(e),
 		newWhy(e), newConfig(e), newManifest(e), newInvite(e), newVersion(e),
 	)
 	strictly(root)

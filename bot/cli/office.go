@@ -19,6 +19,9 @@ func (e *env) withOffice(ctx context.Context, path string, f func(ctx context.Co
 	if err != nil {
 		return err
 	}
+	if !c.Database.IsZero() {
+		return e.withDatabase(ctx, c, f)
+	}
 	if _, err := os.Stat(c.Store); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("there is no ledger at %s yet; “pullquote run” makes it", c.Store)
 	}
@@ -26,6 +29,23 @@ func (e *env) withOffice(ctx context.Context, path string, f func(ctx context.Co
 	if errors.Is(err, store.ErrLocked) {
 		return e.withSocket(ctx, c, err, f)
 	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(ctx, c, admin.Local{Store: st, Version: version()}, false), st.Close())
+}
+
+// withDatabase opens the ledger beside the replicas that run, if any do: the
+// database takes more than one. What only a running program knows, such as its
+// latencies, is asked of the one on this host, if there is one.
+func (e *env) withDatabase(ctx context.Context, c *config.Config, f func(context.Context, *config.Config, admin.Office, bool) error) error {
+	if c.Admin.Socket != "" {
+		if client, err := admin.Dial(ctx, c.Admin.Socket); err == nil {
+			defer client.Close()
+			return f(ctx, c, client, true)
+		}
+	}
+	st, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}

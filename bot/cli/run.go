@@ -21,7 +21,6 @@ import (
 	"github.com/pullquote/pullquote/bot/desk"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/store"
-	"github.com/pullquote/pullquote/store/bolt"
 )
 
 type runFlags struct {
@@ -64,16 +63,15 @@ func (e *env) run(ctx context.Context, f runFlags) error {
 	for _, n := range c.Notices {
 		log.Info("configuration", "notice", n)
 	}
-	path := c.Store
 	if f.dryRun {
 		dir, err := os.MkdirTemp("", "pullquote-dry-run-")
 		if err != nil {
 			return err
 		}
 		defer func() { _ = os.RemoveAll(dir) }() // the system cleans what is left
-		path = filepath.Join(dir, "pullquote.db")
+		c.Store, c.Database = filepath.Join(dir, "pullquote.db"), config.Secret{}
 	}
-	st, err := openStore(path)
+	st, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -90,16 +88,8 @@ func (e *env) run(ctx context.Context, f runFlags) error {
 // errInterrupted says that --once did not do all it was asked.
 var errInterrupted = errors.New("interrupted: the next run reads and delivers what is left")
 
-func openStore(path string) (*bolt.Store, error) {
-	st, err := bolt.Open(path, bolt.Options{})
-	if errors.Is(err, store.ErrLocked) {
-		return nil, fmt.Errorf("%w; is Pullquote running already? Stop it, or give this one another “store”", err)
-	}
-	return st, err
-}
-
 // follow runs the bot over an open ledger.
-func (e *env) follow(ctx context.Context, c *config.Config, st *bolt.Store, log *slog.Logger, f runFlags) error {
+func (e *env) follow(ctx context.Context, c *config.Config, st store.Store, log *slog.Logger, f runFlags) error {
 	adapters, err := e.adapters(c, st, log)
 	if err != nil {
 		return err
@@ -144,13 +134,14 @@ func (e *env) resume(ctx context.Context, c *config.Config, site *demo.Server, d
 }
 
 // serve runs the bot with what stands beside it.
-func (e *env) serve(ctx context.Context, c *config.Config, st *bolt.Store, d *desk.Desk, adapters []chat.Adapter, log *slog.Logger, f runFlags) error {
+func (e *env) serve(ctx context.Context, c *config.Config, st store.Store, d *desk.Desk, adapters []chat.Adapter, log *slog.Logger, f runFlags) error {
 	client := newFetcher(c)
 	defer client.Close()
 	metrics := admin.NewMetrics(version())
 	o := bot.Options{
 		Store: st, Fetcher: client, Adapters: adapters, Desk: d, Names: c.Commands, Logger: log, Observer: metrics,
 		EditWindow: c.Delivery.EditWindow, PerMinute: c.Delivery.PerMinute, CatchUp: c.Delivery.CatchUp, Operators: operators(c),
+		Replica: replicaName(c),
 	}
 	if f.once || f.dryRun {
 		b, err := bot.New(o)

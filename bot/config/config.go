@@ -47,7 +47,11 @@ type Options struct {
 
 // A Config is a configuration that holds no mistake.
 type Config struct {
-	Store    string // path of the ledger, relative to the working directory or absolute
+	// Store is where the ledger is: the path of a file, relative to the working
+	// directory or absolute, or a database without user and password.
+	Store    string
+	Database Secret // the whole address of the database; zero for a file
+	Replica  string // what this process is called among those that share a database; "" is made up
 	Contact  string // where the owner of a source can reach us; "" if not stated
 	Log      Log
 	Limits   Limits
@@ -231,7 +235,7 @@ type builder struct {
 // The keys of each section, in the order of the example.
 var (
 	topKeys = []string{
-		"store", "contact", "log", "limits", "delivery", "admin", "push", "adapters", "operators", "commands", "channels", "profiles", "sources",
+		"store", "store_env", "replica", "contact", "log", "limits", "delivery", "admin", "push", "adapters", "operators", "commands", "channels", "profiles", "sources",
 	}
 	logKeys      = []string{"level", "format"}
 	limitKeys    = []string{"body", "timeout", "per_host"}
@@ -259,7 +263,8 @@ var (
 func (b *builder) build(top value) {
 	s := b.section(top, "the configuration", topKeys)
 	c := &b.config
-	c.Store = b.path(b.textOf(s["store"], "pullquote.db"))
+	b.store(s["store"], s["store_env"])
+	b.replica(s["replica"])
 	c.Contact = b.contact(s["contact"])
 	b.log(s["log"])
 	b.limits(s["limits"])

@@ -56,6 +56,9 @@ func (b *builder) admin(v value) {
 	switch path := b.textOf(s["socket"], ""); path {
 	case "":
 		a.Socket = b.config.Store + ".sock"
+		if !b.config.Database.IsZero() {
+			a.Socket = b.path("pullquote.sock")
+		}
 	case "none":
 	default:
 		if a.Socket = b.path(path); len(a.Socket) > maxSocket {

@@ -116,6 +116,7 @@ func clip(line string) string {
 var (
 	slackToken   = regexp.MustCompile(`\b(xox[a-z]|xapp)-[^\s"']+`)
 	discordToken = regexp.MustCompile(`\b[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}`)
+	databaseUser = regexp.MustCompile(`(postgres(?:ql)?://)[^\s"']+@`)
 	userInfo     = regexp.MustCompile(`//[^/@\s"']+@`)
 	tokenKey     = regexp.MustCompile(`(?i)([\w-]*(?:token|secret|passw|api_?key|credential)[\w-]*["']?\s*[:=]\s*)([^\s,}&#]+|"[^"]*")`)
 )
@@ -124,6 +125,7 @@ var (
 func maskTokens(text string) string {
 	text = slackToken.ReplaceAllString(text, redacted)
 	text = discordToken.ReplaceAllString(text, redacted)
+	text = databaseUser.ReplaceAllString(text, "${1}"+redacted+"@")
 	return userInfo.ReplaceAllString(text, "//"+redacted+"@")
 }
 

@@ -1,6 +1,9 @@
 package config
 
-import "log/slog"
+import (
+	"crypto/subtle"
+	"log/slog"
+)
 
 const redacted = "[redacted]"
 
@@ -30,6 +33,11 @@ func (s Secret) Reveal() string {
 
 // IsZero reports whether there is no token.
 func (s Secret) IsZero() bool { return s.text == nil }
+
+// Equal reports whether two Secrets hold the same token.
+func (s Secret) Equal(o Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(o.Reveal())) == 1
+}
 
 // String returns "[redacted]", or "" for the zero Secret.
 func (s Secret) String() string {
