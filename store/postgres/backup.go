@@ -41,7 +41,7 @@ func (s *Store) export(ctx context.Context, copied time.Time, f func(*ledger.Ite
 	defer s.leave()
 	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, s.pool, opts, func(tx pgx.Tx) error {
-		t := &txn{Tx: tx, s: s, ctx: ctx}
+		t := &txn{queryer: tx, s: s, ctx: ctx}
 		if err := f(ledger.NewHead(s.ledger, s.copied, copied)); err != nil {
 			return err
 		}
@@ -220,26 +220,20 @@ func numbered(rows pgx.Rows, number *uint64) (ch chat.Channel, rec []byte, err e
 func exportDeliveries(t *txn, f func(*ledger.Item) error) error {
 	item := func(set func(*ledger.Item, *ledger.Delivery)) func(pgx.Rows) error {
 		return func(rows pgx.Rows) error {
-			var id int64
-			var rec []byte
-			if err := rows.Scan(&id, &rec); err != nil {
-				return err
-			}
-			d, err := decode[ledger.Delivery]("delivery", rec)
+			d, err := delivery(rows)
 			if err != nil {
 				return err
 			}
-			d.ID = store.DeliveryID(id)
 			it := &ledger.Item{}
 			set(it, d)
 			return f(it)
 		}
 	}
-	err := every(t, `SELECT id, rec FROM delivery ORDER BY id`, item(func(it *ledger.Item, d *ledger.Delivery) { it.Delivery = d }))
+	err := every(t, `SELECT `+pendingColumns+` FROM delivery ORDER BY id`, item(func(it *ledger.Item, d *ledger.Delivery) { it.Delivery = d }))
 	if err != nil {
 		return err
 	}
-	return every(t, `SELECT id, rec FROM abandoned ORDER BY number`, item(func(it *ledger.Item, d *ledger.Delivery) { it.Abandoned = d }))
+	return every(t, `SELECT `+goneColumns+` FROM abandoned ORDER BY number`, item(func(it *ledger.Item, d *ledger.Delivery) { it.Abandoned = d }))
 }
 
 func exportKept(t *txn, f func(*ledger.Item) error) error {
@@ -270,7 +264,7 @@ func Import(ctx context.Context, dsn string, opts Options, items iter.Seq2[*ledg
 	defer func() { err = errors.Join(err, s.Close()) }()
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		n = 1
-		im := importer{t: &txn{Tx: tx, s: s, ctx: ctx}}
+		im := importer{t: &txn{queryer: tx, s: s, ctx: ctx}}
 		if err := im.begin(head); err != nil {
 			return err
 		}
@@ -398,7 +392,7 @@ func (im *importer) deliver(d *ledger.Delivery) error {
 		im.batch.Queue(`UPDATE lane SET until = $3, blocker = $4 WHERE adapter = $1 AND channel = $2 AND (until IS NULL OR until < $3)`,
 			n.adapter, n.channel, null(d.NextAttempt), int64(d.ID))
 	}
-	im.batch.Queue(settleLanes, []string{n.adapter}, []string{n.channel})
+	im.batch.Queue(settleLane, n.adapter, n.channel, []int64{})
 	return nil
 }
 

@@ -98,24 +98,50 @@ func fetch[T any](t *txn, what, query string, args ...any) (list []*T, err error
 	})
 }
 
-// deliveries reads deliveries of which a query returns id and record.
+// What delivery reads. An abandoned delivery's record is whole.
+const (
+	pendingColumns = `id, rec, attempts, tried`
+	goneColumns    = `id, rec, NULL::integer, NULL::timestamptz`
+)
+
+// deliveries reads the deliveries that a query returns.
 func deliveries(t *txn, query string, args ...any) ([]*ledger.Delivery, error) {
 	rows, err := t.Query(t.ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (*ledger.Delivery, error) {
-		var id int64
-		var rec []byte
-		if err := row.Scan(&id, &rec); err != nil {
-			return nil, err
-		}
-		d, err := decode[ledger.Delivery]("delivery", rec)
-		if err == nil {
-			d.ID = store.DeliveryID(id)
-		}
-		return d, err
-	})
+	return pgx.CollectRows(rows, delivery)
+}
+
+func delivery(row pgx.CollectableRow) (*ledger.Delivery, error) {
+	var r deliveryRow
+	if err := row.Scan(&r.id, &r.rec, &r.attempts, &r.tried); err != nil {
+		return nil, err
+	}
+	return r.delivery()
+}
+
+type deliveryRow struct {
+	id       int64
+	rec      []byte
+	attempts *int
+	tried    *time.Time // to the microsecond
+}
+
+func (r *deliveryRow) delivery() (*ledger.Delivery, error) {
+	d, err := decode[ledger.Delivery]("delivery", r.rec)
+	if err != nil {
+		return nil, err
+	}
+	d.ID = store.DeliveryID(r.id)
+	if r.attempts == nil {
+		return d, nil
+	}
+	d.Attempts = *r.attempts
+	if tried := fromNull(r.tried); !d.Tried.Truncate(time.Microsecond).Equal(tried) {
+		d.Tried = tried
+	}
+	return d, nil
 }
 
 // lock locks the lanes of channels, which are made if there are none.
@@ -164,7 +190,7 @@ func (b *books) take(where string, args ...any) error {
 			b.receipts[at] = r
 		}
 	}
-	pending, err := deliveries(b.txn, `SELECT id, rec FROM delivery WHERE `+where, args...)
+	pending, err := deliveries(b.txn, `SELECT `+pendingColumns+` FROM delivery WHERE `+where, args...)
 	for _, d := range pending {
 		if at := (place{d.Channel, d.Slot()}); b.deliveries[at] == nil && !b.removed[d.ID] {
 			b.deliveries[at] = d
@@ -334,15 +360,20 @@ func (b *books) flush() (newly bool, err error) {
 		return false, err
 	}
 	batch := &pgx.Batch{}
+	b.queue(batch)
+	if batch.Len() == 0 {
+		return false, nil
+	}
+	return len(b.added)+len(b.renewed) > 0, b.SendBatch(b.ctx, batch).Close()
+}
+
+// queue queues what was changed, but for entries.
+func (b *books) queue(batch *pgx.Batch) {
 	b.queueReceipts(batch)
 	b.queueRemoved(batch)
 	b.queueAdded(batch)
 	b.queueRenewed(batch)
 	b.queueLanes(batch)
-	if batch.Len() == 0 {
-		return false, nil
-	}
-	return len(b.added)+len(b.renewed) > 0, b.SendBatch(b.ctx, batch).Close()
 }
 
 func (b *books) queueReceipts(batch *pgx.Batch) {
@@ -385,7 +416,8 @@ func (b *books) queueAdded(batch *pgx.Batch) {
 	var sources, slots, adapters, channels, recs []string
 	var ids []*int64 // of those that were given up and have one
 	var loose, breaking, foldable []bool
-	var dues []*time.Time
+	var attempts []int32
+	var tried, dues []*time.Time
 	var enqueued []time.Time
 	for _, d := range b.added {
 		n, slot := lane(d.Channel), d.Slot()
@@ -393,6 +425,7 @@ func (b *books) queueAdded(batch *pgx.Batch) {
 		adapters, channels, recs = append(adapters, n.adapter), append(channels, n.channel), append(recs, encode(d))
 		loose, breaking, foldable = append(loose, d.Loose()), append(breaking, d.Breaking), append(foldable, d.Foldable())
 		dues, enqueued = append(dues, b.s.there(d.Hold)), append(enqueued, at(d.Enqueued))
+		attempts, tried = append(attempts, int32(d.Attempts)), append(tried, null(d.Tried))
 		var id *int64
 		if d.ID != 0 {
 			id = new(int64(d.ID))
@@ -400,11 +433,11 @@ func (b *books) queueAdded(batch *pgx.Batch) {
 		ids = append(ids, id)
 	}
 	if len(recs) > 0 {
-		batch.Queue(`INSERT INTO delivery (id, source, slot, adapter, channel, loose, due, breaking, foldable, enqueued, rec)
-			SELECT coalesce(i, nextval('delivery_id_seq')), s, t, a, c, l, u, b, f, e, r::json
+		batch.Queue(`INSERT INTO delivery (id, source, slot, adapter, channel, loose, due, breaking, foldable, enqueued, rec, attempts, tried)
+			SELECT coalesce(i, nextval('delivery_id_seq')), s, t, a, c, l, u, b, f, e, r::json, m, y
 			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[], $7::bool[], $8::bool[], $9::timestamptz[],
-				$10::text[], $11::bigint[]) WITH ORDINALITY AS n (s, t, a, c, l, u, b, f, e, r, i, o) ORDER BY o`,
-			sources, slots, adapters, channels, loose, dues, breaking, foldable, enqueued, recs, ids)
+				$10::text[], $11::bigint[], $12::int[], $13::timestamptz[]) WITH ORDINALITY AS n (s, t, a, c, l, u, b, f, e, r, i, m, y, o) ORDER BY o`,
+			sources, slots, adapters, channels, loose, dues, breaking, foldable, enqueued, recs, ids, attempts, tried)
 	}
 }
 
@@ -412,18 +445,22 @@ func (b *books) queueRenewed(batch *pgx.Batch) {
 	var recs []string
 	var ids []int64
 	var loose, breaking, foldable, fixed []bool
-	var dues []*time.Time
+	var attempts []int32
+	var tried, dues []*time.Time
 	var enqueued []time.Time
 	for id, d := range b.renewed {
 		due, set := b.dues[id]
 		ids, recs = append(ids, int64(id)), append(recs, encode(d))
 		loose, breaking, foldable = append(loose, d.Loose()), append(breaking, d.Breaking), append(foldable, d.Foldable())
+		attempts, tried = append(attempts, int32(d.Attempts)), append(tried, null(d.Tried))
 		fixed, dues, enqueued = append(fixed, set), append(dues, b.s.there(due)), append(enqueued, at(d.Enqueued))
 	}
 	if len(ids) > 0 {
-		batch.Queue(`UPDATE delivery d SET rec = r::json, loose = l, breaking = b, foldable = o, enqueued = e, due = CASE WHEN f THEN u ELSE d.due END
-			FROM unnest($1::bigint[], $2::text[], $3::bool[], $4::bool[], $5::bool[], $6::bool[], $7::timestamptz[], $8::timestamptz[])
-			AS n (i, r, l, b, o, f, u, e) WHERE d.id = i`, ids, recs, loose, breaking, foldable, fixed, dues, enqueued)
+		batch.Queue(`UPDATE delivery d SET rec = r::json, loose = l, breaking = b, foldable = o, enqueued = e, attempts = m, tried = y,
+				due = CASE WHEN f THEN u ELSE d.due END
+			FROM unnest($1::bigint[], $2::text[], $3::bool[], $4::bool[], $5::bool[], $6::bool[], $7::timestamptz[], $8::timestamptz[],
+				$9::int[], $10::timestamptz[]) AS n (i, r, l, b, o, f, u, e, m, y) WHERE d.id = i`,
+			ids, recs, loose, breaking, foldable, fixed, dues, enqueued, attempts, tried)
 	}
 }
 
@@ -434,29 +471,40 @@ func (b *books) queueLanes(batch *pgx.Batch) {
 		batch.Queue(`UPDATE lane SET until = $3, blocker = CASE WHEN $3::timestamptz IS NULL THEN 0 ELSE $4::bigint END
 			WHERE adapter = $1 AND channel = $2`, n.adapter, n.channel, b.s.there(p.until), int64(p.blocker))
 	}
-	adapters, channels := b.laneNames()
-	if len(b.freed) > 0 {
-		batch.Queue(`UPDATE lane SET until = NULL, blocker = 0 WHERE blocker = ANY($1)
-			AND (adapter, channel) IN (SELECT a, c FROM unnest($2::text[], $3::text[]) AS n (a, c))`, numbers(b.freed), adapters, channels)
-	}
-	if len(b.lanes) > 0 {
-		batch.Queue(settleLanes, adapters, channels)
+	if len(b.lanes) == 1 {
+		for ch := range b.lanes {
+			n := lane(ch)
+			batch.Queue(settleLane, n.adapter, n.channel, numbers(b.freed))
+		}
+	} else if len(b.lanes) > 1 {
+		adapters, channels := b.laneNames()
+		batch.Queue(settleLanes, adapters, channels, numbers(b.freed))
 	}
 }
 
-// settleLanes says of lanes when they are due: what stands in line holds up
-// the rest, and what is loose is due by itself.
-const settleLanes = `
-	UPDATE lane l SET breaking = n.breaking, wake = CASE
-		WHEN n.pending = 0 THEN NULL
-		WHEN l.until IS NOT NULL THEN l.until
-		ELSE coalesce(n.line, n.loose) END
-	FROM (
-		SELECT a, c, count(d.id) AS pending, coalesce(bool_or(d.breaking), false) AS breaking,
-			min(d.enqueued) FILTER (WHERE NOT d.loose) AS line, min(coalesce(d.due, d.enqueued)) FILTER (WHERE d.loose) AS loose
-		FROM unnest($1::text[], $2::text[]) AS u (a, c) LEFT JOIN delivery d ON d.adapter = a AND d.channel = c
-		GROUP BY a, c
-	) AS n WHERE l.adapter = n.a AND l.channel = n.c`
+// These say of a lane when it is due: what stands in line holds up the rest,
+// and what is loose is due by itself. A lane that was put off for a delivery
+// that is freed waits for it no more.
+const (
+	settled = `
+		UPDATE lane l SET breaking = coalesce(n.breaking, false),
+			until = CASE WHEN l.blocker = ANY($3) THEN NULL ELSE l.until END,
+			blocker = CASE WHEN l.blocker = ANY($3) THEN 0 ELSE l.blocker END,
+			wake = CASE
+				WHEN n.pending = 0 THEN NULL
+				WHEN l.until IS NOT NULL AND l.blocker <> ALL($3) THEN l.until
+				ELSE coalesce(n.line, n.loose) END
+		FROM (`
+	pending = `
+		count(d.id) AS pending, bool_or(d.breaking) AS breaking, min(d.enqueued) FILTER (WHERE NOT d.loose) AS line,
+		min(coalesce(d.due, d.enqueued)) FILTER (WHERE d.loose) AS loose `
+
+	settleLane = settled + `SELECT` + pending + `FROM delivery d WHERE d.adapter = $1 AND d.channel = $2) AS n
+		WHERE l.adapter = $1 AND l.channel = $2`
+	settleLanes = settled + `SELECT a, c,` + pending + `
+			FROM unnest($1::text[], $2::text[]) AS u (a, c) LEFT JOIN delivery d ON d.adapter = a AND d.channel = c GROUP BY a, c
+		) AS n WHERE l.adapter = n.a AND l.channel = n.c`
+)
 
 func (b *books) laneNames() (adapters, channels []string) {
 	list := slices.SortedFunc(maps.Keys(b.lanes), func(x, y chat.Channel) int { return cmp.Compare(x.String(), y.String()) })

@@ -165,20 +165,15 @@ func (x *indexer) queueQuotes(batch *pgx.Batch) {
 	q.queue(batch)
 	if len(x.speakers) > 0 {
 		keys := slices.Sorted(maps.Keys(x.speakers))
-		var names []string
+		var names, lower []string
 		for _, k := range keys {
 			names = append(names, text(x.speakers[k]))
+			lower = append(lower, strings.ToLower(text(x.speakers[k])))
 		}
-		batch.Queue(speakersNewest, keys, names)
-		batch.Queue(`DELETE FROM speaker WHERE id = ANY($1) AND NOT EXISTS (SELECT 1 FROM quote WHERE speaker = speaker.id)`, keys)
+		batch.Queue(`INSERT INTO speaker (id, name, lower) SELECT i, n, l FROM unnest($1::text[], $2::text[], $3::text[]) AS u (i, n, l)
+			ORDER BY i COLLATE "C" ON CONFLICT DO NOTHING`, keys, names, lower)
 	}
 }
-
-const speakersNewest = `
-	INSERT INTO speaker (id, name, newest)
-	SELECT i, n, (SELECT max(at) FROM quote WHERE speaker = i) FROM unnest($1::text[], $2::text[]) AS u (i, n)
-	WHERE EXISTS (SELECT 1 FROM quote WHERE speaker = i) ORDER BY i COLLATE "C"
-	ON CONFLICT (id) DO UPDATE SET newest = excluded.newest`
 
 // quoteRows are rows of quotes, by column.
 type quoteRows struct {

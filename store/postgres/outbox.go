@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
@@ -20,7 +21,7 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 	for i, a := range adapters {
 		names[i] = name(a)
 	}
-	err = s.write(ctx, func(t *txn) error {
+	err = s.direct(ctx, func(t *txn) error {
 		lanes = nil
 		batch := &pgx.Batch{}
 		began := time.Now()
@@ -65,11 +66,13 @@ const claimLanes = `
 	) SELECT rec, token, (SELECT count(*) FROM delivery d WHERE d.adapter = c.adapter AND d.channel = c.channel)
 	FROM claimed c ORDER BY breaking DESC, wake`
 
+// holdLane locks a claimed lane.
+const holdLane = `SELECT 1 FROM lane WHERE adapter = $1 AND channel = $2 AND token = $3 AND expires IS NOT NULL FOR UPDATE`
+
 // hold locks a claimed lane.
 func (t *txn) hold(l store.Lane) error {
 	n := lane(l.Channel)
-	tag, err := t.Exec(t.ctx, `SELECT 1 FROM lane WHERE adapter = $1 AND channel = $2 AND token = $3 AND expires IS NOT NULL FOR UPDATE`,
-		n.adapter, n.channel, int64(l.Token))
+	tag, err := t.Exec(t.ctx, holdLane, n.adapter, n.channel, int64(l.Token))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = store.ErrLeaseLost
 	}
@@ -78,34 +81,51 @@ func (t *txn) hold(l store.Lane) error {
 
 // Begin implements [store.Outbox].
 func (s *Store) Begin(ctx context.Context, l store.Lane) (w store.Work, ok bool, err error) {
-	err = s.write(ctx, func(t *txn) error {
-		w, ok = store.Work{}, false
-		if err := t.hold(l); err != nil {
+	n := lane(l.Channel)
+	var d *ledger.Delivery
+	err = s.direct(ctx, func(t *txn) error {
+		var mine bool
+		var r deliveryRow
+		var id *int64
+		err := t.QueryRow(t.ctx, beginDelivery, n.adapter, n.channel, int64(l.Token)).Scan(&mine, &id, &r.rec, &r.attempts, &r.tried)
+		switch {
+		case err != nil:
 			return err
+		case !mine:
+			return store.ErrLeaseLost
+		case id == nil:
+			d = nil
+			return nil
 		}
-		n := lane(l.Channel)
-		list, err := deliveries(t, `
-			SELECT id, rec FROM delivery d WHERE adapter = $1 AND channel = $2 AND (NOT loose OR due IS NULL OR due <= clock_timestamp())
-				AND NOT EXISTS (SELECT 1 FROM lane WHERE adapter = $1 AND channel = $2 AND until > clock_timestamp())
-			ORDER BY loose, NOT loose AND NOT breaking, CASE WHEN loose THEN due END NULLS FIRST, id LIMIT 1`, n.adapter, n.channel)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		w.Delivery, ok = list[0].Begin(s.now()), true
-		_, err = t.Exec(t.ctx, `UPDATE delivery SET rec = $2, foldable = false WHERE id = $1`, int64(list[0].ID), encode(list[0]))
+		r.id = *id
+		d, err = r.delivery()
 		return err
 	})
-	if err != nil || !ok {
+	if err != nil || d == nil {
 		return store.Work{}, false, err
 	}
 	ctx = context.WithoutCancel(ctx) // it is begun
-	err = s.view(ctx, func(t *txn) error {
-		d := w.Delivery
-		w = store.Work{Delivery: d}
+	err = s.direct(ctx, func(t *txn) error {
+		w = store.Work{Delivery: d.Delivery}
 		return t.work(&w)
 	})
 	return w, err == nil, err
 }
+
+// beginDelivery notes that an attempt of a claimed lane's first due delivery
+// begins, and returns it as it was before, but for the count of attempts.
+const beginDelivery = `
+	WITH mine AS MATERIALIZED (
+		SELECT until FROM lane WHERE adapter = $1 AND channel = $2 AND token = $3 AND expires IS NOT NULL FOR UPDATE
+	), due AS MATERIALIZED (
+		SELECT id, tried FROM delivery
+		WHERE adapter = $1 AND channel = $2 AND (NOT loose OR due IS NULL OR due <= clock_timestamp())
+			AND EXISTS (SELECT 1 FROM mine WHERE until IS NULL OR until <= clock_timestamp())
+		ORDER BY loose, NOT loose AND NOT breaking, CASE WHEN loose THEN due END NULLS FIRST, id LIMIT 1
+	), begun AS (
+		UPDATE delivery d SET attempts = attempts + 1, tried = coalesce(d.tried, clock_timestamp()), foldable = false
+		FROM due WHERE d.id = due.id RETURNING d.id, d.rec, d.attempts, due.tried
+	) SELECT EXISTS (SELECT 1 FROM mine), id, rec, attempts, tried FROM (SELECT 1) AS one LEFT JOIN begun ON true`
 
 // Settle implements [store.Outbox].
 func (s *Store) Settle(ctx context.Context, l store.Lane, id store.DeliveryID, r store.Receipt, also ...store.Promise) error {
@@ -142,27 +162,42 @@ func (s *Store) Abandon(ctx context.Context, l store.Lane, id store.DeliveryID, 
 
 // end writes the outcome of a begun delivery under the lane's claim.
 func (s *Store) end(ctx context.Context, l store.Lane, id store.DeliveryID, f func(*books, *ledger.Delivery) error) error {
-	return s.write(ctx, func(t *txn) error {
-		if err := t.hold(l); err != nil {
+	n := lane(l.Channel)
+	return s.piped(ctx, func(t *txn) error {
+		var mine int64
+		var d *ledger.Delivery
+		first := &pgx.Batch{}
+		first.Queue("begin")
+		first.Queue(holdLane, n.adapter, n.channel, int64(l.Token)).Exec(func(tag pgconn.CommandTag) error {
+			mine = tag.RowsAffected()
+			return nil
+		})
+		first.Queue(`SELECT `+pendingColumns+` FROM delivery WHERE id = $1 AND adapter = $2 AND channel = $3`, int64(id), n.adapter, n.channel).
+			Query(func(rows pgx.Rows) error {
+				list, err := pgx.CollectRows(rows, delivery)
+				if len(list) > 0 {
+					d = list[0]
+				}
+				return err
+			})
+		if err := t.SendBatch(t.ctx, first).Close(); err != nil {
 			return err
 		}
-		n := lane(l.Channel)
-		list, err := deliveries(t, `SELECT id, rec FROM delivery WHERE id = $1 AND adapter = $2 AND channel = $3`,
-			int64(id), n.adapter, n.channel)
-		if err != nil {
-			return err
+		if mine == 0 {
+			return store.ErrLeaseLost
 		}
-		if len(list) == 0 {
+		if d == nil {
 			return fmt.Errorf("delivery %d in %s: %w", id, l.Channel, store.ErrNotFound)
 		}
 		b := t.books()
-		d := list[0]
 		b.deliveries[place{d.Channel, d.Slot()}] = d
 		if err := f(b, d); err != nil {
 			return err
 		}
-		_, err = b.flush()
-		return err
+		last := &pgx.Batch{}
+		b.queue(last)
+		last.Queue("commit")
+		return t.SendBatch(t.ctx, last).Close()
 	})
 }
 
@@ -181,7 +216,7 @@ func (s *Store) Waiting(ctx context.Context, l store.Lane, limit int) (list []st
 			return store.ErrLeaseLost
 		}
 		rows, err := t.Query(t.ctx, `
-			SELECT d.id, d.rec, e.rec FROM delivery d JOIN entry e ON e.source = d.source AND d.slot = 'card:' || e.id
+			SELECT d.id, d.rec, d.attempts, d.tried, e.rec FROM delivery d JOIN entry e ON e.source = d.source AND d.slot = 'card:' || e.id
 			WHERE d.adapter = $1 AND d.channel = $2 AND NOT d.loose AND d.foldable AND NOT e.withdrawn
 			ORDER BY NOT d.breaking, d.id LIMIT $3`, n.adapter, n.channel, max(limit, 0))
 		if err != nil {
@@ -201,17 +236,16 @@ func (s *Store) Waiting(ctx context.Context, l store.Lane, limit int) (list []st
 
 // pair reads a delivery and its entry.
 func pair(row pgx.CollectableRow) (*ledger.Delivery, *news.Entry, error) {
-	var id int64
-	var drec, erec []byte
-	if err := row.Scan(&id, &drec, &erec); err != nil {
+	var r deliveryRow
+	var entry []byte
+	if err := row.Scan(&r.id, &r.rec, &r.attempts, &r.tried, &entry); err != nil {
 		return nil, nil, err
 	}
-	d, err := decode[ledger.Delivery]("delivery", drec)
+	d, err := r.delivery()
 	if err != nil {
 		return nil, nil, err
 	}
-	d.ID = store.DeliveryID(id)
-	e, err := decode[news.Entry]("entry", erec)
+	e, err := decode[news.Entry]("entry", entry)
 	return d, e, err
 }
 
@@ -222,7 +256,7 @@ func (s *Store) Fold(ctx context.Context, l store.Lane, ids []store.DeliveryID, 
 			return err
 		}
 		n := lane(l.Channel)
-		list, err := deliveries(t, `SELECT id, rec FROM delivery WHERE id = ANY($1) AND adapter = $2 AND channel = $3`,
+		list, err := deliveries(t, `SELECT `+pendingColumns+` FROM delivery WHERE id = ANY($1) AND adapter = $2 AND channel = $3`,
 			numbers(ids), n.adapter, n.channel)
 		if err != nil {
 			return err
@@ -257,16 +291,16 @@ func (s *Store) Fold(ctx context.Context, l store.Lane, ids []store.DeliveryID, 
 
 // Release implements [store.Outbox].
 func (s *Store) Release(ctx context.Context, l store.Lane, until time.Time) error {
-	return s.write(ctx, func(t *txn) error {
-		if err := t.hold(l); err != nil {
-			return err
+	n := lane(l.Channel)
+	return s.direct(ctx, func(t *txn) error {
+		tag, err := t.Exec(t.ctx, `
+			UPDATE lane SET expires = NULL, until = CASE WHEN $4 > clock_timestamp() THEN greatest(until, $4) ELSE until END,
+				wake = CASE WHEN wake IS NOT NULL AND $4 > clock_timestamp() THEN greatest(until, $4) ELSE wake END
+			WHERE adapter = $1 AND channel = $2 AND token = $3 AND expires IS NOT NULL`, n.adapter, n.channel, int64(l.Token), s.there(until))
+		if err == nil && tag.RowsAffected() == 0 {
+			err = store.ErrLeaseLost
 		}
-		n := lane(l.Channel)
-		batch := &pgx.Batch{}
-		batch.Queue(`UPDATE lane SET expires = NULL, until = CASE WHEN $3 > clock_timestamp() THEN greatest(until, $3) ELSE until END
-			WHERE adapter = $1 AND channel = $2`, n.adapter, n.channel, s.there(until))
-		batch.Queue(settleLanes, []string{n.adapter}, []string{n.channel})
-		return t.SendBatch(t.ctx, batch).Close()
+		return err
 	})
 }
 
@@ -309,7 +343,7 @@ func (s *Store) Drop(ctx context.Context, ids ...store.DeliveryID) (int, error) 
 // reconsider takes deliveries out of the abandoned and does f to each.
 func (s *Store) reconsider(ctx context.Context, ids []store.DeliveryID, f func(*books, *ledger.Delivery) error) (n int, err error) {
 	err = s.write(ctx, func(t *txn) error {
-		list, err := deliveries(t, `DELETE FROM abandoned WHERE id = ANY($1) RETURNING id, rec`, numbers(ids))
+		list, err := deliveries(t, `DELETE FROM abandoned WHERE id = ANY($1) RETURNING `+goneColumns, numbers(ids))
 		if err != nil {
 			return err
 		}
@@ -347,7 +381,7 @@ func (s *Store) Resume(ctx context.Context, adapter string) error {
 			b.lanes[*ch] = true
 			b.putOff[*ch] = putOff{}
 		}
-		waiting, err := deliveries(t, `SELECT d.id, d.rec FROM delivery d JOIN lane l ON l.blocker = d.id AND l.adapter = d.adapter AND l.channel = d.channel
+		waiting, err := deliveries(t, `SELECT d.id, d.rec, d.attempts, d.tried FROM delivery d JOIN lane l ON l.blocker = d.id AND l.adapter = d.adapter AND l.channel = d.channel
 			WHERE l.adapter = $1 AND l.until IS NOT NULL`, name(adapter))
 		if err != nil {
 			return err

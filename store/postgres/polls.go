@@ -49,7 +49,7 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) (leases 
 	if n <= 0 {
 		return nil, ctx.Err()
 	}
-	err = s.write(ctx, func(t *txn) error {
+	err = s.direct(ctx, func(t *txn) error {
 		leases = nil
 		began := time.Now()
 		rows, err := t.Query(t.ctx, `
@@ -117,7 +117,7 @@ func (s *Store) Known(ctx context.Context, id news.SourceID, ids []news.EntryID,
 	for _, id := range ids {
 		names = append(names, name(id))
 	}
-	err = s.view(ctx, func(t *txn) error {
+	err = s.direct(ctx, func(t *txn) error {
 		known = make([]news.Known, 0, len(ids))
 		rows, err := t.Query(t.ctx, `
 			SELECT known, missed FROM entry WHERE source = $1 AND (id = ANY($2)
@@ -148,7 +148,7 @@ func (s *Store) Known(ctx context.Context, id news.SourceID, ids []news.EntryID,
 
 // Rest implements [store.Polls].
 func (s *Store) Rest(ctx context.Context, l store.Lease, r store.Rest) error {
-	return s.write(ctx, func(t *txn) error {
+	return s.direct(ctx, func(t *txn) error {
 		tag, err := t.Exec(t.ctx, `
 			UPDATE source SET cursor = $3, problem = $4, failures = CASE WHEN $4 = '' THEN 0 ELSE failures + 1 END, `+endClaim+`
 			WHERE id = $1 AND token = $2 AND expires IS NOT NULL AND followed`,
@@ -420,7 +420,7 @@ func (t *txn) unsubscribe(gone map[chat.Channel]map[news.SourceID]bool) error {
 	for ch, sources := range gone {
 		n := lane(ch)
 		list, err := deliveries(t, `
-			SELECT id, rec FROM delivery d WHERE adapter = $1 AND channel = $2 AND NOT EXISTS (
+			SELECT `+pendingColumns+` FROM delivery d WHERE adapter = $1 AND channel = $2 AND NOT EXISTS (
 				SELECT 1 FROM subscription s WHERE s.adapter = $1 AND s.channel = $2 AND s.source IN ('', d.source))`, n.adapter, n.channel)
 		if err != nil {
 			return err

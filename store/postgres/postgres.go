@@ -325,9 +325,18 @@ func (s *Store) letGo() error {
 	return nil
 }
 
-// A txn is a transaction.
+// A queryer is a transaction, a connection or the pool.
+type queryer interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// A txn is a transaction, or what goes to the database at once and is one by
+// itself.
 type txn struct {
-	pgx.Tx
+	queryer
 	s    *Store
 	ctx  context.Context //nolint:containedctx // a transaction lives as long as one call
 	wake bool            // tell the other replicas
@@ -350,7 +359,7 @@ func (s *Store) run(ctx context.Context, opts pgx.TxOptions, f func(*txn) error)
 	defer s.leave()
 	return s.again(ctx, func() error {
 		return pgx.BeginTxFunc(ctx, s.pool, opts, func(tx pgx.Tx) error {
-			t := &txn{Tx: tx, s: s, ctx: ctx}
+			t := &txn{queryer: tx, s: s, ctx: ctx}
 			if err := f(t); err != nil {
 				return err
 			}
@@ -360,6 +369,39 @@ func (s *Store) run(ctx context.Context, opts pgx.TxOptions, f func(*txn) error)
 			}
 			return nil
 		})
+	})
+}
+
+// direct runs f, which sends one statement or one batch: that is a transaction by
+// itself and takes one way there and back.
+func (s *Store) direct(ctx context.Context, f func(*txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.again(ctx, func() error { return f(&txn{queryer: s.pool, s: s, ctx: ctx}) })
+}
+
+// piped runs f in a transaction that takes two ways there and back: f's first
+// batch begins it and its last commits it.
+func (s *Store) piped(ctx context.Context, f func(*txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.again(ctx, func() error {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release()
+		err = f(&txn{queryer: conn, s: s, ctx: ctx})
+		if err != nil && !conn.Conn().IsClosed() {
+			if _, rerr := conn.Exec(context.WithoutCancel(ctx), "rollback"); rerr != nil {
+				_ = conn.Conn().Close(context.WithoutCancel(ctx)) // it is of no use any more
+			}
+		}
+		return err
 	})
 }
 

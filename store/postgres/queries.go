@@ -159,7 +159,9 @@ func (s *Store) Speakers(ctx context.Context, prefix string, limit int) (names [
 	prefix = strings.ToLower(strings.TrimSpace(prefix))
 	err = s.view(ctx, func(t *txn) error {
 		names = nil
-		rows, err := t.Query(t.ctx, `SELECT name FROM speaker ORDER BY newest DESC, id`)
+		rows, err := t.Query(t.ctx, `
+			SELECT name FROM speaker s, LATERAL (SELECT at FROM quote q WHERE q.speaker = s.id ORDER BY at DESC LIMIT 1) AS n
+			WHERE $1 = '' OR strpos(lower, $1) > 0 ORDER BY n.at DESC, id`, text(prefix))
 		if err != nil {
 			return err
 		}
@@ -182,7 +184,11 @@ func (s *Store) Speakers(ctx context.Context, prefix string, limit int) (names [
 // Sources implements [store.Queries].
 func (s *Store) Sources(ctx context.Context) (list []store.SourceStatus, err error) {
 	err = s.view(ctx, func(t *txn) error {
-		found, err := t.statuses(`followed`)
+		rows, err := t.Query(t.ctx, `SELECT `+statusColumns+` FROM source WHERE followed`)
+		if err != nil {
+			return err
+		}
+		found, err := pgx.CollectRows(rows, t.stand)
 		list = make([]store.SourceStatus, len(found))
 		for i := range found {
 			list[i] = found[i].status
@@ -199,33 +205,29 @@ type stand struct {
 	standing int
 }
 
-// statuses returns what is known of the sources for which a condition holds.
-func (t *txn) statuses(where string, args ...any) ([]stand, error) {
-	rows, err := t.Query(t.ctx, `SELECT rec, cursor, failures, problem, due FROM source WHERE `+where, args...)
-	if err != nil {
-		return nil, err
+const statusColumns = `rec, cursor, failures, problem, due`
+
+// stand reads a stand.
+func (t *txn) stand(row pgx.CollectableRow) (st stand, err error) {
+	var rec, cursor []byte
+	var failures int
+	var problem string
+	var due time.Time
+	if err := row.Scan(&rec, &cursor, &failures, &problem, &due); err != nil {
+		return st, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (st stand, err error) {
-		var rec, cursor []byte
-		var failures int
-		var problem string
-		var due time.Time
-		if err := row.Scan(&rec, &cursor, &failures, &problem, &due); err != nil {
-			return st, err
-		}
-		src, err := decode[ledger.Source]("source", rec)
-		if err != nil {
-			return st, err
-		}
-		cur, err := decode[news.Cursor]("cursor", cursor)
-		if err != nil {
-			return st, err
-		}
-		src.Cursor = *cur
-		st.status, st.standing = src.Status(), src.Entries-src.Withdrawn
-		st.status.Failures, st.status.Problem, st.status.Next = failures, problem, t.s.local(&due)
-		return st, nil
-	})
+	src, err := decode[ledger.Source]("source", rec)
+	if err != nil {
+		return st, err
+	}
+	cur, err := decode[news.Cursor]("cursor", cursor)
+	if err != nil {
+		return st, err
+	}
+	src.Cursor = *cur
+	st.status, st.standing = src.Status(), src.Entries-src.Withdrawn
+	st.status.Failures, st.status.Problem, st.status.Next = failures, problem, t.s.local(&due)
+	return st, nil
 }
 
 // Receipt implements [store.Queries].
@@ -307,8 +309,7 @@ func (t *txn) byMessage(ch chat.Channel, m chat.MessageID) (list []news.Entry, e
 		case store.Card, store.Note:
 			more, err = t.entries(`SELECT rec FROM entry WHERE source = $1 AND id = $2`, name(r.Entry.Source), name(r.Entry.Entry))
 		case store.Rollup:
-			more, err = t.entries(`SELECT e.rec FROM folded f JOIN entry e ON e.source = f.source AND e.id = f.entry
-				WHERE f.adapter = $1 AND f.channel = $2 AND f.number = $3 ORDER BY f.at DESC, f.source, f.entry`, n.adapter, n.channel, int64(r.Number))
+			more, err = t.inRollup(ch, r.Number, ledger.MaxFolded)
 		}
 		if err != nil {
 			return nil, err
@@ -343,10 +344,10 @@ func (s *Store) Promised(ctx context.Context, ref news.Ref) (pending, abandoned 
 		if err != nil {
 			return err
 		}
-		if pending, err = t.plain(`SELECT id, rec FROM delivery WHERE source = $1 AND slot = 'card:' || $2 ORDER BY id`, source, id); err != nil {
+		if pending, err = t.plain(`SELECT `+pendingColumns+` FROM delivery WHERE source = $1 AND slot = 'card:' || $2 ORDER BY id`, source, id); err != nil {
 			return err
 		}
-		abandoned, err = t.plain(`SELECT id, rec FROM abandoned WHERE source = $1 AND slot = 'card:' || $2 ORDER BY number`, source, id)
+		abandoned, err = t.plain(`SELECT `+goneColumns+` FROM abandoned WHERE source = $1 AND slot = 'card:' || $2 ORDER BY number`, source, id)
 		return err
 	})
 	byChannel := func(a, b store.Delivery) int { return cmp.Compare(a.Channel.String(), b.Channel.String()) }
@@ -371,7 +372,7 @@ func (s *Store) Held(ctx context.Context, limit int) (list []store.Delivery, err
 	}
 	err = s.view(ctx, func(t *txn) error {
 		list, err = t.plain(`
-			SELECT d.id, d.rec FROM lane l JOIN delivery d ON d.id = l.blocker AND d.adapter = l.adapter AND d.channel = l.channel
+			SELECT d.id, d.rec, d.attempts, d.tried FROM lane l JOIN delivery d ON d.id = l.blocker AND d.adapter = l.adapter AND d.channel = l.channel
 			WHERE l.until > clock_timestamp() ORDER BY d.enqueued, d.id LIMIT $1`, limit)
 		return err
 	})
@@ -384,7 +385,7 @@ func (s *Store) Abandoned(ctx context.Context, limit int) (list []store.Delivery
 		limit = ledger.DefaultLimit
 	}
 	err = s.view(ctx, func(t *txn) error {
-		list, err = t.plain(`SELECT id, rec FROM abandoned ORDER BY number DESC LIMIT $1`, limit)
+		list, err = t.plain(`SELECT `+goneColumns+` FROM abandoned ORDER BY number DESC LIMIT $1`, limit)
 		return err
 	})
 	return list, err

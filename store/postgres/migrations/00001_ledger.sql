@@ -81,12 +81,13 @@ CREATE INDEX quote_speaker ON quote (speaker, at DESC) WHERE speaker IS NOT NULL
 CREATE INDEX quote_words ON quote USING gin (words) WITH (fastupdate = off);
 CREATE INDEX quote_who ON quote USING gin (who) WITH (fastupdate = off);
 
+-- Who was ever quoted. When last, the quotes say: kept here, that would be a row
+-- that everybody who records a quote of the day waits for.
 CREATE TABLE speaker (
-	id     text COLLATE "C" PRIMARY KEY,
-	name   text NOT NULL,
-	newest timestamptz NOT NULL
+	id    text COLLATE "C" PRIMARY KEY,
+	name  text NOT NULL,
+	lower text NOT NULL
 );
-CREATE INDEX speaker_newest ON speaker (newest DESC, id);
 
 CREATE TABLE lane (
 	adapter  text COLLATE "C" NOT NULL,
@@ -115,7 +116,9 @@ CREATE TABLE delivery (
 	breaking boolean NOT NULL,
 	foldable boolean NOT NULL,
 	enqueued timestamptz NOT NULL,
-	rec      json NOT NULL               -- ledger.Delivery
+	rec      json NOT NULL,              -- ledger.Delivery, but for:
+	attempts integer NOT NULL,
+	tried    timestamptz                 -- begin of the first attempt whose outcome is not known
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX delivery_slot ON delivery (source, slot, adapter, channel);
 CREATE INDEX delivery_lane ON delivery (adapter, channel, loose, id);
