@@ -39,6 +39,7 @@ type dispatcher struct {
 	posted   *tally
 	notices  *notices
 	lines    map[string]*line // by adapter
+	claims   func() time.Time // until when what was claimed is ours for certain; zero: always
 
 	kick chan struct{}   // buffered: a kick that nobody waits for is remembered
 	done chan laneResult // one from every porter and probe
@@ -86,6 +87,7 @@ func newDispatcher(o Options, log *slog.Logger, observer Observer) *dispatcher {
 		pressure: newPressure(o.PerMinute, o.CatchUp),
 		posted:   newTally(),
 		lines:    make(map[string]*line),
+		claims:   func() time.Time { return time.Time{} },
 		kick:     make(chan struct{}, 1), done: make(chan laneResult, defaultLanes),
 		serves: make(map[string]int), pauses: make(map[string]*pause),
 	}

@@ -198,14 +198,16 @@ func (p *porter) compose(w store.Work) (post chat.Post, sum [32]byte, err error)
 
 // claimMargin is how long before its claim runs out a porter stops to send:
 // whoever takes the lane over then must not meet a request still under way.
-const claimMargin = 5 * time.Second
+const claimMargin = 2 * time.Second
 
 // claimed returns the context of one request to the platform. It ends before
 // the claim of the lane does, at once if this process was held up for so long.
 func (p *porter) claimed() (context.Context, context.CancelFunc) {
 	end := time.Now().Add(sendTime)
-	if last := p.lane.Expires.Add(-claimMargin); last.Before(end) {
-		end = last
+	for _, sure := range []time.Time{p.lane.Expires, p.claims()} {
+		if last := sure.Add(-claimMargin); !sure.IsZero() && last.Before(end) {
+			end = last
+		}
 	}
 	return context.WithDeadline(p.sending, end)
 }

@@ -26,12 +26,13 @@ type replica struct {
 	log      *slog.Logger
 	heard    func(context.Context) // another replica did something
 	share    atomic.Pointer[chat.Share]
+	alive    atomic.Pointer[time.Time] // until then the others believe that it lives; nil: there are none
 }
 
 const (
 	beatEvery = 2 * time.Second
-	// beatLife is how long a replica counts that is not heard of. It is shorter
-	// than the claim of a lane, so that who takes a lane over counts right.
+	// beatLife is how long a replica counts that is not heard of. Then the others
+	// take over what it had claimed.
 	beatLife = 10 * time.Second
 	// joining is how long a replica that joins others sends nothing.
 	joining = 2 * beatEvery
@@ -49,11 +50,13 @@ func newReplica(o Options, log *slog.Logger, heard func(context.Context)) *repli
 // join makes the replica one of those that live, and waits until the others
 // know. It returns early if ctx is done.
 func (r *replica) join(ctx context.Context) error {
-	share, err := r.store.Beat(ctx, r.name, beatLife)
-	if err != nil {
+	if r.store.Woken() == nil {
+		return nil // an engine of one process
+	}
+	if err := r.beat(ctx); err != nil {
 		return err
 	}
-	r.take(share)
+	share := *r.share.Load()
 	if share.Of <= 1 {
 		return nil
 	}
@@ -78,6 +81,9 @@ func (r *replica) join(ctx context.Context) error {
 
 // run keeps the replica alive until ctx is done. The error is the ledger's.
 func (r *replica) run(ctx context.Context) error {
+	if r.store.Woken() == nil {
+		return nil
+	}
 	beats := time.NewTicker(beatEvery)
 	defer beats.Stop()
 	for {
@@ -95,8 +101,10 @@ func (r *replica) run(ctx context.Context) error {
 }
 
 func (r *replica) beat(ctx context.Context) error {
+	until := time.Now().Add(beatLife)
 	share, err := r.store.Beat(ctx, r.name, beatLife)
 	if err == nil {
+		r.alive.Store(&until)
 		r.take(share)
 	}
 	if fatal(err) {
@@ -120,8 +128,20 @@ func (r *replica) take(share chat.Share) {
 	}
 }
 
+// claims returns until when what this replica has claimed is its own for
+// certain; zero if nobody could take it.
+func (r *replica) claims() time.Time {
+	if t := r.alive.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
 // leave says that the replica ends. What it had to say last it has said.
 func (r *replica) leave(ctx context.Context) {
+	if r.store.Woken() == nil {
+		return
+	}
 	if _, err := r.store.Beat(ctx, r.name, 0); err != nil {
 		r.log.Debug("the others will notice by themselves that this replica has ended", "error", err)
 	}

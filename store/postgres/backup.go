@@ -21,7 +21,7 @@ import (
 // it were the ledger itself: see docs/operations.md.
 func (s *Store) Backup(ctx context.Context, w io.Writer) (int64, error) {
 	put, end := ledger.Write(w)
-	if err := s.export(ctx, s.now(), put); err != nil {
+	if err := s.export(ctx, s.now().Truncate(time.Second), put); err != nil {
 		return 0, fmt.Errorf("copy the ledger: %w", err)
 	}
 	return end()
@@ -116,7 +116,7 @@ func exportSources(t *txn, f func(*ledger.Item) error) error {
 		if err != nil {
 			return err
 		}
-		src.Cursor, src.Next, src.Planned = *cur, due.UTC(), t.s.now()
+		src.Cursor, src.Next = *cur, due.UTC()
 		return f(&ledger.Item{Source: src})
 	})
 	if err != nil {

@@ -317,7 +317,7 @@ const parting = 2 * time.Second
 func (s *Store) letGo() error {
 	ctx, cancel := context.WithTimeout(context.Background(), parting)
 	defer cancel()
-	for _, table := range []string{"lane", "source"} {
+	for _, table := range []string{"lane", "source", "hold"} {
 		if _, err := s.pool.Exec(ctx, `UPDATE `+table+` SET expires = NULL WHERE owner = $1 AND expires IS NOT NULL`, s.self); err != nil {
 			return err
 		}

@@ -26,11 +26,11 @@ func (s *Store) Hold(ctx context.Context, key string, ttl time.Duration) (chat.H
 	err := s.write(ctx, func(t *txn) error {
 		h.Expires = time.Now().Add(ttl)
 		return t.QueryRow(t.ctx, `
-			INSERT INTO hold AS h (key, token, expires)
-			VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2)
-			ON CONFLICT (key) DO UPDATE SET token = greatest(h.token + 1, excluded.token), expires = excluded.expires
+			INSERT INTO hold AS h (key, token, expires, owner)
+			VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2, $3)
+			ON CONFLICT (key) DO UPDATE SET token = greatest(h.token + 1, excluded.token), expires = excluded.expires, owner = excluded.owner
 			WHERE h.expires IS NULL OR h.expires <= clock_timestamp()
-			RETURNING token, value`, name(key), ttl).Scan(&h.Token, &h.Value)
+			RETURNING token, value`, name(key), ttl, s.self).Scan(&h.Token, &h.Value)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = fmt.Errorf("%.40q: %w", key, chat.ErrHeld)
@@ -92,31 +92,54 @@ func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (first 
 	return first, err
 }
 
-// Beat implements [store.Replicas]. It also sweeps away what has run out.
+// Beat implements [store.Replicas]. It also sweeps away what has run out. What a
+// replica that is not heard of any more had claimed is free again, before the
+// claims run out: should it come back, its claims are lost.
 func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (share chat.Share, err error) {
 	if err := s.measure(ctx); err != nil {
 		return share, err
 	}
-	err = s.write(ctx, func(t *txn) error {
-		t.wake = false
+	dead := 0
+	err = s.direct(ctx, func(t *txn) error {
 		batch := &pgx.Batch{}
 		if ttl > 0 {
-			batch.Queue(`INSERT INTO replica (name, joined, until) VALUES ($1, clock_timestamp(), clock_timestamp() + $2)
-				ON CONFLICT (name) DO UPDATE SET until = excluded.until`, name(replica), ttl)
+			batch.Queue(`INSERT INTO replica (name, owner, joined, until) VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3)
+				ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until`, name(replica), s.self, ttl)
 		} else {
 			batch.Queue(`DELETE FROM replica WHERE name = $1`, name(replica))
 		}
-		batch.Queue(`DELETE FROM replica WHERE until < clock_timestamp() AND name <> $1`, name(replica))
+		batch.Queue(buryReplicas, name(replica)).QueryRow(func(row pgx.Row) error { return row.Scan(&dead) })
 		batch.Queue(`DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until < clock_timestamp() ORDER BY until LIMIT 1000 FOR UPDATE SKIP LOCKED)`)
 		batch.Queue(`SELECT count(*) FILTER (WHERE name < $1), count(*) FROM replica WHERE until >= clock_timestamp()`, name(replica)).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&share.Rank, &share.Of) })
 		return t.SendBatch(t.ctx, batch).Close()
 	})
+	if dead > 0 {
+		s.ring()
+	}
 	if ttl <= 0 {
 		share = chat.Share{}
 	}
 	return share, err
 }
+
+// buryReplicas forgets the replicas that are not heard of and frees what they
+// had claimed.
+const buryReplicas = `
+	WITH dead AS (
+		DELETE FROM replica WHERE name IN (
+			SELECT name FROM replica WHERE until < clock_timestamp() AND name <> $1 ORDER BY name FOR UPDATE SKIP LOCKED
+		) RETURNING owner
+	), lanes AS (
+		UPDATE lane SET expires = NULL WHERE (adapter, channel) IN (
+			SELECT adapter, channel FROM lane WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) ORDER BY adapter, channel FOR UPDATE)
+	), sources AS (
+		UPDATE source SET expires = NULL WHERE id IN (
+			SELECT id FROM source WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) ORDER BY id FOR UPDATE)
+	), holds AS (
+		UPDATE hold SET expires = NULL WHERE key IN (
+			SELECT key FROM hold WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) ORDER BY key FOR UPDATE)
+	) SELECT count(*) FROM dead`
 
 // Woken implements [store.Replicas].
 func (s *Store) Woken() <-chan struct{} { return s.woken }

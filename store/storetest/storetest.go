@@ -56,6 +56,7 @@ func Run(t *testing.T, e Engine) {
 		{"roll-ups", rollupCases},
 		{"abandoned", abandonedCases},
 		{"kept", keptCases},
+		{"holds", holdCases},
 		{"history", historyCases},
 		{"copies", copyCases},
 		{"queries", queryCases},

@@ -171,6 +171,7 @@ CREATE TABLE hold (
 	key     text COLLATE "C" PRIMARY KEY,
 	token   bigint NOT NULL,
 	expires timestamptz,                 -- null = nobody has it
+	owner   text,                        -- the replica that has it, or had it last
 	value   bytea
 ) WITH (fillfactor = 70);
 
@@ -182,6 +183,7 @@ CREATE INDEX once_until ON once (until);
 
 CREATE TABLE replica (
 	name   text COLLATE "C" PRIMARY KEY,
+	owner  text NOT NULL,                -- of its claims
 	joined timestamptz NOT NULL,
 	until  timestamptz NOT NULL
 );
