@@ -73,7 +73,7 @@ func (s *Store) extend(h chat.Hold, expires time.Time) bool {
 	c := s.claims
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.holds[h.Key].token != h.Token {
+	if cur := c.holds[h.Key]; cur.token != h.Token || cur.expires.IsZero() {
 		return false
 	}
 	c.holds[h.Key] = hold{token: h.Token, expires: expires}
@@ -103,7 +103,8 @@ func (s *Store) Free(ctx context.Context, h chat.Hold) error {
 	defer s.leave()
 	c := s.claims
 	c.mu.Lock()
-	current := c.holds[h.Key].token == h.Token
+	cur := c.holds[h.Key]
+	current := cur.token == h.Token && !cur.expires.IsZero()
 	c.mu.Unlock()
 	if !current {
 		return nil
