@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"time"
@@ -21,12 +22,14 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 	for i, a := range adapters {
 		names[i] = name(a)
 	}
+	call := rand.Text()
 	err = s.direct(ctx, func(t *txn) error {
 		lanes = nil
 		batch := &pgx.Batch{}
 		began := time.Now()
 		if n > 0 {
-			batch.Queue(claimLanes, names, n, ttl, s.self).Query(func(rows pgx.Rows) error {
+			batch.Queue(`UPDATE lane SET expires = NULL WHERE owner = $1 AND call = $2 AND expires IS NOT NULL`, s.self, call) // see uncallSources
+			batch.Queue(claimLanes, names, n, ttl, s.self, call).Query(func(rows pgx.Rows) error {
 				var err error
 				lanes, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Lane, error) {
 					var rec []byte
@@ -59,7 +62,7 @@ const claimLanes = `
 		WHERE wake IS NOT NULL AND wake <= clock_timestamp() AND adapter = ANY($1) AND (expires IS NULL OR expires <= clock_timestamp())
 		ORDER BY breaking DESC, wake LIMIT $2 FOR UPDATE SKIP LOCKED
 	), claimed AS (
-		UPDATE lane SET token = ` + nextToken + `, expires = clock_timestamp() + $3, owner = $4,
+		UPDATE lane SET token = ` + nextToken + `, expires = clock_timestamp() + $3, owner = $4, call = $5,
 			until = CASE WHEN until <= clock_timestamp() THEN NULL ELSE until END,
 			blocker = CASE WHEN until <= clock_timestamp() THEN 0 ELSE blocker END
 		FROM free WHERE lane.adapter = free.adapter AND lane.channel = free.channel RETURNING lane.*

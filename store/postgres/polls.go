@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -49,33 +50,43 @@ func (s *Store) ClaimDue(ctx context.Context, n int, ttl time.Duration) (leases 
 	if n <= 0 {
 		return nil, ctx.Err()
 	}
+	call := rand.Text()
 	err = s.direct(ctx, func(t *txn) error {
 		leases = nil
 		began := time.Now()
-		rows, err := t.Query(t.ctx, `
-			WITH free AS MATERIALIZED (
-				SELECT id FROM source WHERE followed AND due <= clock_timestamp() AND (expires IS NULL OR expires <= clock_timestamp())
-				ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED
-			), claimed AS (
-				UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, owner = $3, hurried = false
-				FROM free WHERE source.id = free.id RETURNING source.*
-			) SELECT `+leaseColumns+` FROM claimed ORDER BY due`, n, ttl, s.self)
-		if err != nil {
+		batch := &pgx.Batch{}
+		batch.Queue(uncallSources, s.self, call)
+		batch.Queue(claimSources, n, ttl, s.self, call).Query(func(rows pgx.Rows) error {
+			var err error
+			leases, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Lease, error) { return s.lease(row, ttl, began) })
 			return err
-		}
-		leases, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (store.Lease, error) { return s.lease(row, ttl, began) })
-		return err
+		})
+		return t.SendBatch(t.ctx, batch).Close()
 	})
 	return leases, err
 }
 
+// A call that is made again because its answer was lost gives up what it may
+// have claimed the first time.
+const uncallSources = `UPDATE source SET expires = NULL WHERE owner = $1 AND call = $2 AND expires IS NOT NULL`
+
+const claimSources = `
+	WITH free AS MATERIALIZED (
+		SELECT id FROM source WHERE followed AND due <= clock_timestamp() AND (expires IS NULL OR expires <= clock_timestamp())
+		ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED
+	), claimed AS (
+		UPDATE source SET token = ` + nextToken + `, expires = clock_timestamp() + $2, owner = $3, call = $4, hurried = false
+		FROM free WHERE source.id = free.id RETURNING source.*
+	) SELECT ` + leaseColumns + ` FROM claimed ORDER BY due`
+
 // Claim implements [store.Polls].
 func (s *Store) Claim(ctx context.Context, id news.SourceID, ttl time.Duration) (l store.Lease, err error) {
+	call := rand.Text()
 	err = s.write(ctx, func(t *txn) error {
 		l, err = s.lease(t.QueryRow(t.ctx, `
-			UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, owner = $3, hurried = false
-			WHERE id = $1 AND followed AND (expires IS NULL OR expires <= clock_timestamp())
-			RETURNING `+leaseColumns, name(id), ttl, s.self), ttl, time.Now())
+			UPDATE source SET token = `+nextToken+`, expires = clock_timestamp() + $2, owner = $3, call = $4, hurried = false
+			WHERE id = $1 AND followed AND (expires IS NULL OR expires <= clock_timestamp() OR call = $4)
+			RETURNING `+leaseColumns, name(id), ttl, s.self, call), ttl, time.Now())
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}

@@ -89,6 +89,14 @@ const (
 	versionTable    = "schema_version"
 )
 
+// params are set for every connection, unless the address sets them. A replica
+// that is held up within a transaction must not hold up the others: the server
+// ends it.
+var params = map[string]string{
+	"application_name":                    "pullquote",
+	"idle_in_transaction_session_timeout": "5s",
+}
+
 //go:embed migrations/*.sql
 var migrations embed.FS
 
@@ -107,8 +115,10 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if !strings.Contains(dsn, "pool_max_conns") {
 		conf.MaxConns = int32(min(opts.Conns, 1<<10))
 	}
-	if conf.ConnConfig.RuntimeParams["application_name"] == "" {
-		conf.ConnConfig.RuntimeParams["application_name"] = "pullquote"
+	for param, value := range params {
+		if conf.ConnConfig.RuntimeParams[param] == "" {
+			conf.ConnConfig.RuntimeParams[param] = value
+		}
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, conf)
 	if err != nil {
@@ -447,6 +457,7 @@ func passingCode(code string) bool {
 	switch code {
 	case "40001", "40P01", // serialisation failure, deadlock
 		"57P01", "57P02", "57P03", // it shuts down, was shut down by a crash, starts up
+		"25P03", // we were held up for too long
 		"25006", // it is a standby, for now
 		"55P03": // a lock was not to be had
 		return true

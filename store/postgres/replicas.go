@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,15 +23,16 @@ func (s *Store) Hold(ctx context.Context, key string, ttl time.Duration) (chat.H
 	if err := ledger.CheckHold(key, nil); err != nil {
 		return chat.Hold{}, err
 	}
-	h := chat.Hold{Key: key}
+	h, call := chat.Hold{Key: key}, rand.Text()
 	err := s.write(ctx, func(t *txn) error {
 		h.Expires = time.Now().Add(ttl)
 		return t.QueryRow(t.ctx, `
-			INSERT INTO hold AS h (key, token, expires, owner)
-			VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2, $3)
-			ON CONFLICT (key) DO UPDATE SET token = greatest(h.token + 1, excluded.token), expires = excluded.expires, owner = excluded.owner
-			WHERE h.expires IS NULL OR h.expires <= clock_timestamp()
-			RETURNING token, value`, name(key), ttl, s.self).Scan(&h.Token, &h.Value)
+			INSERT INTO hold AS h (key, token, expires, owner, call)
+			VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2, $3, $4)
+			ON CONFLICT (key) DO UPDATE SET token = greatest(h.token + 1, excluded.token), expires = excluded.expires, owner = excluded.owner,
+				call = excluded.call
+			WHERE h.expires IS NULL OR h.expires <= clock_timestamp() OR h.call = excluded.call
+			RETURNING token, value`, name(key), ttl, s.self, call).Scan(&h.Token, &h.Value)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = fmt.Errorf("%.40q: %w", key, chat.ErrHeld)
@@ -102,13 +104,13 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 	dead := 0
 	err = s.direct(ctx, func(t *txn) error {
 		batch := &pgx.Batch{}
+		batch.Queue(buryReplicas, name(replica), s.self).QueryRow(func(row pgx.Row) error { return row.Scan(&dead) })
 		if ttl > 0 {
 			batch.Queue(`INSERT INTO replica (name, owner, joined, until) VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3)
 				ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until`, name(replica), s.self, ttl)
 		} else {
 			batch.Queue(`DELETE FROM replica WHERE name = $1`, name(replica))
 		}
-		batch.Queue(buryReplicas, name(replica)).QueryRow(func(row pgx.Row) error { return row.Scan(&dead) })
 		batch.Queue(`DELETE FROM once WHERE key IN (SELECT key FROM once WHERE until < clock_timestamp() ORDER BY until LIMIT 1000 FOR UPDATE SKIP LOCKED)`)
 		batch.Queue(`SELECT count(*) FILTER (WHERE name < $1), count(*) FROM replica WHERE until >= clock_timestamp()`, name(replica)).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&share.Rank, &share.Of) })
@@ -123,12 +125,13 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 	return share, err
 }
 
-// buryReplicas forgets the replicas that are not heard of and frees what they
-// had claimed.
+// buryReplicas forgets the replicas that are not heard of, and the one that had
+// this one's name before, and frees what they had claimed.
 const buryReplicas = `
 	WITH dead AS (
 		DELETE FROM replica WHERE name IN (
-			SELECT name FROM replica WHERE until < clock_timestamp() AND name <> $1 ORDER BY name FOR UPDATE SKIP LOCKED
+			SELECT name FROM replica WHERE until < clock_timestamp() AND name <> $1 OR name = $1 AND owner <> $2
+			ORDER BY name FOR UPDATE SKIP LOCKED
 		) RETURNING owner
 	), lanes AS (
 		UPDATE lane SET expires = NULL WHERE (adapter, channel) IN (

@@ -18,6 +18,7 @@ CREATE TABLE source (
 	token    bigint NOT NULL DEFAULT 0,
 	expires  timestamptz,         -- of the claim; null = nobody has it
 	owner    text,                -- the replica that has it, or had it last
+	call     text,                -- by which call it was claimed
 	hurried  boolean NOT NULL DEFAULT false,
 	failures integer NOT NULL DEFAULT 0,
 	problem  text NOT NULL DEFAULT ''
@@ -100,6 +101,7 @@ CREATE TABLE lane (
 	token    bigint NOT NULL DEFAULT 0,
 	expires  timestamptz,                      -- of the claim; null = nobody has it
 	owner    text,                             -- the replica that has it, or had it last
+	call     text,                             -- by which call it was claimed
 	PRIMARY KEY (adapter, channel)
 ) WITH (fillfactor = 50);
 CREATE INDEX lane_due ON lane (breaking DESC, wake) WHERE wake IS NOT NULL;
@@ -172,6 +174,7 @@ CREATE TABLE hold (
 	token   bigint NOT NULL,
 	expires timestamptz,                 -- null = nobody has it
 	owner   text,                        -- the replica that has it, or had it last
+	call    text,                        -- by which call it was claimed
 	value   bytea
 ) WITH (fillfactor = 70);
 
