@@ -112,7 +112,8 @@ type fleet struct {
 	crew    [fleetReplicas]*program
 }
 
-func newFleet(t *testing.T) *fleet {
+// newFleet starts the replicas on a database that the given function makes.
+func newFleet(t *testing.T, database func(*pgtest.Server) string) *fleet {
 	if testing.Short() {
 		t.Skip("runs three programs and a database; run without -short")
 	}
@@ -131,7 +132,7 @@ func newFleet(t *testing.T) *fleet {
 	}
 	web := httptest.NewServer(f.site)
 	t.Cleanup(web.Close)
-	f.run = f.program(web.URL, f.server.Database(t))
+	f.run = f.program(web.URL, database(f.server))
 	for i := range f.crew {
 		f.crew[i] = f.run(i)
 	}
@@ -317,7 +318,7 @@ func (f *fleet) settle(more int, most time.Duration) {
 // restarted in earnest and as if the power had failed, its connections are cut.
 // After each every channel shows every entry once, in order, as it now is.
 func TestReplicas(t *testing.T) {
-	f := newFleet(t)
+	f := newFleet(t, func(s *pgtest.Server) string { return s.Database(t) })
 	f.site.change(f.random, fleetSources)
 	f.right("at first")
 

@@ -259,9 +259,29 @@ func (s *Server) Filled(tb testing.TB, name string, fill func(dsn string) error)
 	return s.address(db)
 }
 
+// DatabaseIn makes an empty database whose files lie in an empty folder, and
+// returns its address.
+func (s *Server) DatabaseIn(tb testing.TB, dir string) string {
+	tb.Helper()
+	if s.bin == "" {
+		tb.Skip("the server is not ours: its files cannot be put where we want")
+	}
+	if err := own(dir); err != nil {
+		tb.Fatal(err)
+	}
+	db := "test_" + strings.ToLower(rand.Text())
+	s.must(tb, "CREATE TABLESPACE "+db+" LOCATION '"+strings.ReplaceAll(dir, "'", "''")+"'")
+	s.must(tb, "CREATE DATABASE "+db+" TABLESPACE "+db)
+	tb.Cleanup(func() {
+		ctx := context.Background()
+		_ = s.ask(ctx, "postgres", "DROP DATABASE IF EXISTS "+db+" WITH (FORCE)") // the server may be gone
+		_ = s.ask(ctx, "postgres", "DROP TABLESPACE IF EXISTS "+db)
+	})
+	return s.address(db)
+}
+
 func (s *Server) address(database string) string { return s.dsn + " dbname=" + database }
 
-// Exec runs a statement in the database "postgres".
 func (s *Server) must(tb testing.TB, query string) {
 	tb.Helper()
 	if err := s.ask(tb.Context(), "postgres", query); err != nil {
