@@ -6,24 +6,42 @@ import (
 	"strings"
 
 	"github.com/pullquote/pullquote/bot/chat"
-	"github.com/pullquote/pullquote/bot/quote"
-
 	"github.com/pullquote/pullquote/bot/news"
+	"github.com/pullquote/pullquote/bot/quote"
+	"github.com/pullquote/pullquote/store"
 )
 
 // apply makes what the desk says hold: for the ledger, the poller and so the
-// dispatcher.
+// dispatcher. It goes on until nothing was decided meanwhile, here or at another
+// replica: whoever comes last has the newest.
 func (b *Bot) apply(ctx context.Context) error {
-	sources, subs := b.desk.Effective()
-	if err := b.store.Sync(ctx, sources, subs); err != nil {
-		return fmt.Errorf("sync sources: %w", err)
+	b.applying.Lock()
+	defer b.applying.Unlock()
+	for {
+		changed := b.desk.Changed()
+		sources, subs := b.desk.Effective()
+		if err := b.store.Sync(ctx, sources, subs); err != nil {
+			return fmt.Errorf("sync sources: %w", err)
+		}
+		b.arrange(sources, subs)
+		if _, err := b.desk.Reload(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		default:
+			return nil
+		}
 	}
+}
+
+// arrange makes it hold for the poller and the dispatcher.
+func (b *Bot) arrange(sources []news.Source, subs []store.Subscription) {
 	if err := b.poller.follow(sources); err != nil {
 		b.log.Error("schedule not understood", "error", err) // unreachable: they were checked
 	}
 	b.dispatcher.arrange(subs)
 	b.dispatcher.wake()
-	return nil
 }
 
 // partsOf returns a snapshot's entries as the finder of quotes takes them.

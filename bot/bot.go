@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,6 +72,7 @@ type Bot struct {
 	subs       []store.Subscription
 	observer   Observer
 	desk       *desk.Desk
+	applying   sync.Mutex // held while what the desk says is made to hold
 	follows    pendingFollows
 	renamed    renames
 	turnstile  *turnstile
@@ -186,6 +188,16 @@ func (b *Bot) serve(ctx context.Context) (wait func()) {
 // heard looks for what another replica has done.
 func (b *Bot) heard(ctx context.Context) {
 	b.dispatcher.wake()
+	if b.desk == nil {
+		return
+	}
+	changed, err := b.desk.Reload(ctx)
+	if err != nil && ctx.Err() == nil {
+		b.log.Error("what another replica was told in chat cannot be taken in", "error", err)
+	}
+	if changed && err == nil {
+		b.arrange(b.desk.Effective())
+	}
 }
 
 // A Summary counts what Once did.

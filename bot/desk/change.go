@@ -43,10 +43,15 @@ func (d *draft) put(key string, v any) error {
 }
 
 // change saves what f does to a copy of the state, with a line of the audit
-// trail, and makes it hold.
+// trail, and makes it hold. f may run once only.
 func (d *Desk) change(ctx context.Context, a Actor, what, detail string, f func(*draft) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	done, err := d.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	dr := &draft{state: d.state.Load().clone(), values: make(map[string][]byte)}
 	if err := f(dr); err != nil {
 		return err
@@ -58,10 +63,12 @@ func (d *Desk) change(ctx context.Context, a Actor, what, detail string, f func(
 	if err := dr.put(actKey(now), actOf(a, now, what, detail)); err != nil {
 		return err
 	}
+	version := rand.Text()
+	dr.values[versionKey] = []byte(version)
 	if err := d.keeper.KeepAll(ctx, dr.values); err != nil {
 		return fmt.Errorf("save what was decided: %w", err)
 	}
-	close(d.state.Swap(dr.state).superseded)
+	d.hold(dr.state, version)
 	return nil
 }
 

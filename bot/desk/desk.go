@@ -7,13 +7,14 @@
 // always pause and resume. A source or subscription that chat made is chat's.
 //
 // A [Desk] answers from memory, without locks, so that it may be asked about
-// every card. A change is saved through the [Keeper] before it holds.
+// every card. A change is saved through the [Keeper] before it holds. Where
+// several replicas share what is kept, one of them changes it at a time, on top
+// of the newest, and the others take it in with [Desk.Reload].
 package desk
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -121,28 +122,18 @@ type Desk struct {
 	file   File
 	now    func() time.Time
 
-	mu    sync.Mutex // held while a change is saved
-	state atomic.Pointer[state]
+	mu      sync.Mutex // held while a change is saved or read
+	state   atomic.Pointer[state]
+	version string // of what state was read from; guarded by mu
 }
 
 // New returns the desk with what the file says and what was kept. Kept values
 // that cannot be read any more are an error: nothing is forgotten silently.
 func New(ctx context.Context, k Keeper, file File) (*Desk, error) {
 	d := &Desk{keeper: k, file: file, now: time.Now}
-	kept, err := k.KeptAll(ctx, prefix)
-	if err != nil {
-		return nil, fmt.Errorf("read what was decided in chat: %w", err)
-	}
-	s := newState()
-	for key, value := range kept {
-		if err := s.read(key, value); err != nil {
-			return nil, fmt.Errorf("read what was decided in chat: %s: %w", key, err)
-		}
-	}
-	if err := s.settle(file); err != nil {
+	if err := d.read(ctx); err != nil {
 		return nil, err
 	}
-	d.state.Store(s)
 	return d, nil
 }
 
