@@ -2,12 +2,10 @@ package bot
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -52,61 +50,6 @@ func decisions() []decision {
 	}
 }
 
-// pendingFollows keeps what /follow and /pull asked about until it is confirmed.
-// It forgets the oldest beyond a bound: what is not confirmed soon is asked for
-// again.
-type pendingFollows struct {
-	mu   sync.Mutex // guards byID
-	byID map[string]pendingFollow
-}
-
-type pendingFollow struct {
-	source  news.Source // /follow
-	channel chat.Channel
-	entry   news.Ref // /pull
-	user    string
-	at      time.Time
-}
-
-const (
-	maxPending  = 256
-	pendingTime = 15 * time.Minute // as long as both platforms keep a button's answer alive
-)
-
-func (p *pendingFollows) put(f pendingFollow) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.byID == nil {
-		p.byID = make(map[string]pendingFollow)
-	}
-	var oldest string
-	for id, other := range p.byID {
-		if f.at.Sub(other.at) > pendingTime {
-			delete(p.byID, id)
-		} else if oldest == "" || other.at.Before(p.byID[oldest].at) {
-			oldest = id
-		}
-	}
-	if len(p.byID) >= maxPending {
-		delete(p.byID, oldest)
-	}
-	id := rand.Text()
-	p.byID[id] = f
-	return id
-}
-
-// take returns and forgets what the user asked for.
-func (p *pendingFollows) take(id, user string, now time.Time) (pendingFollow, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f, ok := p.byID[id]
-	if !ok || f.user != user || now.Sub(f.at) > pendingTime {
-		return pendingFollow{}, false
-	}
-	delete(p.byID, id)
-	return f, true
-}
-
 // defaultFollow is how a source is read that chat adds.
 const (
 	followEvery   = "@every 30s"
@@ -133,7 +76,10 @@ func (b *Bot) follow(ctx context.Context, r request) (chat.Reply, error) {
 		src.Name = cut(strings.Join(strings.Fields(snap.Title), " "), 80)
 	}
 	src.ID = slug(src.Name)
-	id := b.follows.put(pendingFollow{source: src, channel: ch, user: r.User, at: time.Now()})
+	id, err := b.ask(ctx, question{Source: src, Channel: ch, User: r.User})
+	if err != nil {
+		return chat.Reply{}, err
+	}
 	reply := chat.Reply{
 		Title: "Follow " + src.Name + "?",
 		Text:  found(snap, time.Now()),
@@ -153,11 +99,14 @@ func (b *Bot) follow(ctx context.Context, r request) (chat.Reply, error) {
 
 // confirmFollow starts what follow showed.
 func (b *Bot) confirmFollow(ctx context.Context, r request, id string) (chat.Reply, error) {
-	f, ok := b.follows.take(id, r.User, time.Now())
-	if !ok {
+	f, ok, err := b.confirmed(ctx, id, r.User)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if !ok || f.Source.URL == "" {
 		return say("That was a while ago: please ask again with /follow."), nil
 	}
-	got, err := b.desk.Follow(ctx, r.actor(), f.source, desk.Want{Subscription: store.Subscription{Channel: f.channel}})
+	got, err := b.desk.Follow(ctx, r.actor(), f.Source, desk.Want{Subscription: store.Subscription{Channel: f.Channel}})
 	if reply, ok := refusal(err); ok {
 		return reply, nil
 	}
@@ -167,7 +116,7 @@ func (b *Bot) confirmFollow(ctx context.Context, r request, id string) (chat.Rep
 	if err := b.apply(ctx); err != nil {
 		return chat.Reply{}, err
 	}
-	return chat.Reply{Text: fmt.Sprintf("%s is followed here now, as “%s”. /filter and /quiet say what of it and when; /unfollow ends it.", f.source.Name, got), Replace: true}, nil
+	return chat.Reply{Text: fmt.Sprintf("%s is followed here now, as “%s”. /filter and /quiet say what of it and when; /unfollow ends it.", f.Source.Name, got), Replace: true}, nil
 }
 
 // found says what a reading brought.

@@ -73,7 +73,6 @@ type Bot struct {
 	observer   Observer
 	desk       *desk.Desk
 	applying   sync.Mutex // held while what the desk says is made to hold
-	follows    pendingFollows
 	renamed    renames
 	turnstile  *turnstile
 	poller     *poller

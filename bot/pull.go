@@ -20,7 +20,10 @@ func (b *Bot) pull(ctx context.Context, r request) (chat.Reply, error) {
 	if e.Pulled {
 		return say("It was pulled already."), nil
 	}
-	id := b.follows.put(pendingFollow{entry: e.Ref, user: r.User, at: time.Now()})
+	id, err := b.ask(ctx, question{Entry: e.Ref, User: r.User})
+	if err != nil {
+		return chat.Reply{}, err
+	}
 	return chat.Reply{
 		Title:   "Pull this update from every channel?",
 		Text:    titleOf(&e),
@@ -31,14 +34,17 @@ func (b *Bot) pull(ctx context.Context, r request) (chat.Reply, error) {
 
 // confirmPull withdraws an entry by the desk's own decision.
 func (b *Bot) confirmPull(ctx context.Context, r request, id string) (chat.Reply, error) {
-	f, ok := b.follows.take(id, r.User, time.Now())
-	if !ok || f.entry == (news.Ref{}) {
-		return say("That was a while ago: please ask again."), nil
-	}
-	if err := b.pullEntry(ctx, f.entry); err != nil {
+	f, ok, err := b.confirmed(ctx, id, r.User)
+	if err != nil {
 		return chat.Reply{}, err
 	}
-	if err := b.desk.Note(ctx, r.actor(), "pull", f.entry.String()); err != nil {
+	if !ok || f.Entry == (news.Ref{}) {
+		return say("That was a while ago: please ask again."), nil
+	}
+	if err := b.pullEntry(ctx, f.Entry); err != nil {
+		return chat.Reply{}, err
+	}
+	if err := b.desk.Note(ctx, r.actor(), "pull", f.Entry.String()); err != nil {
 		return chat.Reply{}, err
 	}
 	return chat.Reply{Text: "It is being pulled from every channel. /audit says who did it.", Replace: true}, nil
