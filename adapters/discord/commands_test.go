@@ -436,12 +436,10 @@ func TestServeEndsWhenRefused(t *testing.T) {
 		{"token refused at once", (*discordtest.Server).Revoke, nil, chat.Unauthorized},
 		{"gateway refuses the token", func(s *discordtest.Server) { s.RefuseIdentify(4004) }, nil, chat.Unauthorized},
 		{"token revoked later", nil, func(s *discordtest.Server) { s.Revoke(); s.CloseGateway(4004) }, chat.Unauthorized},
-		{"too many servers", func(s *discordtest.Server) { s.RefuseIdentify(4011) }, nil, chat.Rejected},
 		{"invalid shard", func(s *discordtest.Server) { s.RefuseIdentify(4010) }, nil, chat.Rejected},
 		{"old version", func(s *discordtest.Server) { s.RefuseIdentify(4012) }, nil, chat.Rejected},
 		{"invalid intents", func(s *discordtest.Server) { s.RefuseIdentify(4013) }, nil, chat.Rejected},
 		{"intents not granted", nil, func(s *discordtest.Server) { s.CloseGateway(4014) }, chat.Rejected},
-		{"sharding demanded later", nil, func(s *discordtest.Server) { s.CloseGateway(4011) }, chat.Rejected},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,6 +30,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
@@ -63,6 +64,12 @@ type Options struct {
 	// allows 1,000 new sessions a day and resets the token of a bot that takes
 	// more.
 	Keep Keeper
+	// Peers is how several replicas of the bot share its gateway connections; nil
+	// is a bot that runs alone. Keep is not used with it.
+	Peers chat.Peers
+	// Shards is how many gateway connections the bot has in all; 0 is what
+	// Discord advises.
+	Shards int
 }
 
 // String returns the options' name and nothing else.
@@ -83,6 +90,11 @@ type Adapter struct {
 	secret func() string // the token; a function, so that no %+v prints it
 
 	keep       Keeper
+	peers      chat.Peers
+	shards     int // 0 = as advised
+	part       atomic.Pointer[chat.Share]
+	shared     chan struct{} // receives when part has changed
+	lease      time.Duration // of a shard; shorter in tests
 	gap        time.Duration // between identifies; shorter in tests
 	retry      time.Duration // first pause of what is tried again; shorter in tests
 	deferAfter time.Duration // a slow handler is announced after this; shorter in tests
@@ -96,7 +108,10 @@ type Adapter struct {
 	unpublished *memory[string] // channels of which it was said that nothing can be published
 }
 
-var _ chat.Adapter = (*Adapter)(nil)
+var (
+	_ chat.Adapter = (*Adapter)(nil)
+	_ chat.Sharer  = (*Adapter)(nil)
+)
 
 // New returns an adapter. It does no I/O; the error says what is wrong with
 // the options.
@@ -141,15 +156,31 @@ func New(o Options) (*Adapter, error) {
 		unpublished: newMemory[string](time.Hour),
 
 		keep:       o.Keep,
+		peers:      o.Peers,
+		shards:     o.Shards,
+		shared:     make(chan struct{}, 1),
+		lease:      shardLease,
 		gap:        identifyGap,
 		retry:      minRetry,
 		deferAfter: deferAfter,
 	}
+	a.part.Store(&chat.Share{})
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.log = a.log.With("adapter", o.Name)
 	return a, nil
+}
+
+// Share keeps the adapter to its part of the bot's limits and, with
+// Options.Peers, of its gateway connections. See [chat.Sharer].
+func (a *Adapter) Share(s chat.Share) {
+	a.limits.share(s)
+	a.part.Store(&s)
+	select {
+	case a.shared <- struct{}{}:
+	default:
+	}
 }
 
 // transport is net/http's with more idle connections: bursts go to one host.

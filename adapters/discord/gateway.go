@@ -33,7 +33,6 @@ var fatal = map[int]struct {
 }{
 	4004: {chat.Unauthorized, remedyToken},
 	4010: {chat.Rejected, remedyOurs},
-	4011: {chat.Rejected, "The bot is in too many servers for one connection: use a second bot."},
 	4012: {chat.Rejected, "Discord has retired this version of its gateway: update Pullquote."},
 	4013: {chat.Rejected, remedyOurs},
 	4014: {chat.Rejected, remedyOurs},
@@ -75,11 +74,13 @@ type session struct {
 // changes the session; the one that sends heartbeats reads seq and acked.
 type gateway struct {
 	a       *Adapter
+	shard   shard
+	starts  *starts
+	held    *held // nil if the bot runs alone
 	take    func(*discordgo.Interaction)
 	session session
 	saved   session
-	last    time.Time // of the last identify
-	waits   bool      // it was said that the day's identifies are used up
+	waits   bool // it was said that the day's identifies are used up
 
 	seq   atomic.Int64
 	acked atomic.Bool
@@ -90,8 +91,8 @@ var errDown = errors.New("connection lost")
 
 // listen keeps a gateway connection and hands interactions to take. It returns
 // nil when ctx is done, and otherwise what makes going on useless.
-func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction)) error {
-	g := &gateway{a: a, take: take}
+func (g *gateway) listen(ctx context.Context) error {
+	a := g.a
 	g.recall(ctx)
 	defer func() {
 		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
@@ -130,6 +131,9 @@ func (a *Adapter) listen(ctx context.Context, take func(*discordgo.Interaction))
 
 // hopeless returns the error that ends Serve, nil if a new connection may help.
 func (g *gateway) hopeless(err error) error {
+	if more := (*reshard)(nil); errors.As(err, &more) {
+		return more
+	}
 	if chat.ReasonOf(err) == chat.Unauthorized {
 		return err
 	}
@@ -138,6 +142,9 @@ func (g *gateway) hopeless(err error) error {
 		return nil
 	}
 	switch ce.Code {
+	case 4011:
+		g.session = session{}
+		return &reshard{g.shard.of + 1}
 	case 4003, 4007, 4009: // not authenticated, invalid sequence, session timed out
 		g.session = session{}
 		return nil
@@ -168,29 +175,39 @@ func (g *gateway) address(ctx context.Context) (string, error) {
 	if g.session.ID != "" && g.session.URL != "" {
 		return g.session.URL, nil
 	}
-	var info struct {
-		URL    string `json:"url"`
-		Shards int    `json:"shards"`
-		Limit  struct {
-			Total     int   `json:"total"`
-			Remaining int   `json:"remaining"`
-			Reset     int64 `json:"reset_after"` // milliseconds
-		} `json:"session_start_limit"`
-	}
-	err := g.a.call(ctx, request{what: "ask for the gateway", method: "GET", path: "/gateway/bot", route: route{name: "GET /gateway/bot"}, out: &info})
+	info, err := g.a.advice(ctx)
 	if err != nil {
 		return "", err
 	}
-	if !g.a.gatewayURL(info.URL) {
-		return "", fail(chat.Transient, "ask for the gateway", errors.New("the answer holds no websocket address"))
-	}
-	if info.Shards > 1 {
-		g.a.log.Warn("the bot is in so many servers that Discord asks for several connections, soon it will insist", "connections", info.Shards)
+	g.starts.allow(info.Limit.Concurrency)
+	if g.a.shards == 0 && info.Shards > g.shard.of {
+		return "", &reshard{info.Shards}
 	}
 	if l := info.Limit; g.session.ID == "" && l.Total > 0 && l.Remaining <= l.Total/20 {
 		return "", g.exhausted(ctx, l.Remaining, time.Duration(l.Reset)*time.Millisecond)
 	}
 	return info.URL, nil
+}
+
+// An advice is what Discord says of how to connect
+// (https://discord.com/developers/docs/events/gateway#get-gateway-bot).
+type advice struct {
+	URL    string `json:"url"`
+	Shards int    `json:"shards"`
+	Limit  struct {
+		Total       int   `json:"total"`
+		Remaining   int   `json:"remaining"`
+		Reset       int64 `json:"reset_after"` // milliseconds
+		Concurrency int   `json:"max_concurrency"`
+	} `json:"session_start_limit"`
+}
+
+func (a *Adapter) advice(ctx context.Context) (info advice, err error) {
+	err = a.call(ctx, request{what: "ask for the gateway", method: "GET", path: "/gateway/bot", route: route{name: "GET /gateway/bot"}, out: &info})
+	if err == nil && !a.gatewayURL(info.URL) {
+		err = fail(chat.Transient, "ask for the gateway", errors.New("the answer holds no websocket address"))
+	}
+	return info, err
 }
 
 // exhausted waits until there are identifies again, an hour at most: then it
@@ -243,7 +260,7 @@ func (g *gateway) connect(ctx context.Context) (up bool, err error) {
 // farewell is the code to close with when the program ends: without a place
 // to keep the session nobody will resume it.
 func (g *gateway) farewell() int {
-	if g.a.keep == nil {
+	if g.a.keep == nil && g.held == nil {
 		return websocket.CloseNormalClosure
 	}
 	return resumable
@@ -351,15 +368,18 @@ func (g *gateway) introduce(ctx context.Context, c *connection) error {
 		g.seq.Store(g.session.Seq)
 		return c.send(opResume, map[string]any{"token": token, "session_id": g.session.ID, "seq": g.session.Seq})
 	}
-	if !sleep(ctx, g.a.gap-time.Since(g.last)) {
-		return ctx.Err()
+	if err := g.starts.turn(ctx, g.shard.k); err != nil {
+		return err
 	}
-	g.last = time.Now()
 	g.seq.Store(0)
-	return c.send(opIdentify, map[string]any{
+	who := map[string]any{
 		"token": token, "intents": 0, // interactions come without
 		"properties": map[string]string{"os": "linux", "browser": "pullquote", "device": "pullquote"},
-	})
+	}
+	if g.shard.of > 1 {
+		who["shard"] = [2]int{g.shard.k, g.shard.of}
+	}
+	return c.send(opIdentify, who)
 }
 
 // begun takes in that a session stands.
@@ -376,7 +396,7 @@ func (g *gateway) begun(ctx context.Context, f frame) {
 			g.session.URL = r.URL
 		}
 	}
-	g.a.log.Debug("gateway connected", "resumed", f.Type == "RESUMED")
+	g.a.log.Debug("gateway connected", "resumed", f.Type == "RESUMED", "shard", g.shard.String())
 	g.save(ctx)
 }
 
@@ -440,16 +460,22 @@ type Keeper interface {
 	Kept(ctx context.Context, key string) ([]byte, error)
 }
 
-func (g *gateway) key() string { return "discord/" + g.a.name + "/session" }
-
-// recall takes up the session of the program's last run.
-func (g *gateway) recall(ctx context.Context) {
-	if g.a.keep == nil {
-		return
+func (g *gateway) key() string {
+	if g.shard.of > 1 {
+		return "discord/" + g.a.name + "/session/" + g.shard.String()
 	}
-	b, err := g.a.keep.Kept(ctx, g.key())
-	if err != nil {
-		return // the first run, most likely; it costs a new session
+	return "discord/" + g.a.name + "/session"
+}
+
+// recall takes up the session of the program's last run, or of the replica that
+// had the shard before.
+func (g *gateway) recall(ctx context.Context) {
+	var b []byte
+	switch {
+	case g.held != nil:
+		b = g.held.value()
+	case g.a.keep != nil:
+		b, _ = g.a.keep.Kept(ctx, g.key()) // nothing at the first run, most likely; it costs a new session
 	}
 	var s session
 	if json.Unmarshal(b, &s) != nil || s.ID == "" {
@@ -463,11 +489,15 @@ func (g *gateway) recall(ctx context.Context) {
 
 // save keeps the session, unless it is kept already.
 func (g *gateway) save(ctx context.Context) {
-	if g.a.keep == nil || g.session == g.saved {
+	if g.a.keep == nil && g.held == nil || g.session == g.saved {
 		return
 	}
 	b, err := json.Marshal(g.session)
-	if err == nil {
+	switch {
+	case err != nil:
+	case g.held != nil:
+		g.held.leave(b)
+	default:
 		err = g.a.keep.Keep(ctx, g.key(), b)
 	}
 	if err != nil {

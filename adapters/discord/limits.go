@@ -2,10 +2,13 @@ package discord
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pullquote/pullquote/bot/chat"
 )
 
 // Discord shuts an address out for a while after 10,000 requests in 10
@@ -59,9 +62,10 @@ const maxKept = 4096
 // limits is what the adapter knows of Discord's rate limits. It never waits;
 // it says how long a caller would have to.
 type limits struct {
-	budget int // invalid requests allowed in budgetWindow
+	wholeBudget, wholeRate int // of all replicas together
 
 	mu      sync.Mutex
+	budget  int                      // invalid requests allowed in budgetWindow
 	global  time.Time                // no request before
 	recent  []time.Time              // the last requests but answers to interactions, as many as one second may hold
 	oldest  int                      // where recent is overwritten next
@@ -97,10 +101,32 @@ func newLimits(budget, perSecond int) *limits {
 		perSecond = DefaultRate
 	}
 	return &limits{
-		budget: budget, recent: make([]time.Time, perSecond),
+		wholeBudget: budget, wholeRate: perSecond, budget: budget, recent: make([]time.Time, perSecond),
 		routes: map[string]string{}, sizes: map[string]int{}, periods: map[string]time.Duration{}, buckets: map[string]*bucket{},
 		paid: map[string]int{}, threads: map[string]string{}, publish: map[string][]time.Time{},
 	}
+}
+
+// share keeps to a part of what the bot may do. The newest requests still
+// count. A replica for which no request a second is left makes none by Pace.
+func (l *limits) share(s chat.Share) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.budget = max(s.Cut(l.wholeBudget), 1)
+	recent := append(slices.Clone(l.recent[l.oldest:]), l.recent[:l.oldest]...) // oldest first
+	n := s.Cut(l.wholeRate)
+	if more := n - len(recent); more > 0 {
+		recent = append(make([]time.Time, more), recent...)
+	}
+	l.recent, l.oldest = recent[len(recent)-n:], 0
+}
+
+// crowded returns how long the bot's limit asks to wait.
+func (l *limits) crowded(now time.Time) time.Duration {
+	if len(l.recent) == 0 {
+		return botWindow
+	}
+	return l.recent[l.oldest].Add(botWindow).Sub(now)
 }
 
 // A route names what Discord limits together: a method and path, and within
@@ -131,7 +157,7 @@ func (l *limits) pace(lane string, now time.Time) time.Duration {
 	if wait > 0 {
 		return wait
 	}
-	if d := l.recent[l.oldest].Add(botWindow).Sub(now); d > 0 {
+	if d := l.crowded(now); d > 0 {
 		return d
 	}
 	l.note(now)
@@ -149,6 +175,9 @@ func (l *limits) pace(lane string, now time.Time) time.Duration {
 
 // note counts a request against the bot's limit.
 func (l *limits) note(now time.Time) {
+	if len(l.recent) == 0 {
+		return
+	}
 	l.recent[l.oldest] = now
 	l.oldest = (l.oldest + 1) % len(l.recent)
 }

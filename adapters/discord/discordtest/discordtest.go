@@ -161,24 +161,26 @@ type Server struct {
 		total, remaining int
 		reset            time.Duration
 	}
-	started  time.Time         // the last identify
-	admins   map[string]bool   // users who may manage the server
-	directs  map[string]string // channels of direct messages, by user
-	commands map[string][]byte // by path: what is registered, as JSON
-	puts     int               // registrations
-	sessions map[string]*session
-	current  *connection // the newest identified or resumed one
-	conns    map[*connection]struct{}
-	changed  chan struct{}        // closed and renewed whenever something happened
-	pending  map[string]*exchange // by interaction token
-	idents   int
-	resumes  int
-	interval time.Duration
-	mute     bool          // leave heartbeats unanswered
-	refuse   int           // close code for the next identify; 0 accepts
-	role     int64         // permissions of the bot's role
-	stopped  chan struct{} // closed by Close
-	work     sync.WaitGroup
+	started     map[int]time.Time // the last identify, by bucket of shards
+	shards      int               // how many are asked for; 0 = one
+	concurrency int               // buckets of shards; 0 = one
+	admins      map[string]bool   // users who may manage the server
+	directs     map[string]string // channels of direct messages, by user
+	commands    map[string][]byte // by path: what is registered, as JSON
+	puts        int               // registrations
+	sessions    map[string]*session
+	current     *connection // the newest identified or resumed one
+	conns       map[*connection]struct{}
+	changed     chan struct{}        // closed and renewed whenever something happened
+	pending     map[string]*exchange // by interaction token
+	idents      int
+	resumes     int
+	interval    time.Duration
+	mute        bool          // leave heartbeats unanswered
+	refuse      int           // close code for the next identify; 0 accepts
+	role        int64         // permissions of the bot's role
+	stopped     chan struct{} // closed by Close
+	work        sync.WaitGroup
 }
 
 type channel struct {
@@ -228,7 +230,7 @@ func New() *Server {
 		channels: map[string]*channel{},
 		nonces:   map[string]*Message{},
 		commands: map[string][]byte{},
-		sessions: map[string]*session{},
+		sessions: map[string]*session{}, started: map[int]time.Time{},
 		conns:    map[*connection]struct{}{},
 		pending:  map[string]*exchange{},
 		changed:  make(chan struct{}),

@@ -1,6 +1,7 @@
 package discordtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,9 @@ import (
 // resume.
 type session struct {
 	id     string
-	events [][]byte // by sequence number − 1
+	events [][]byte    // by sequence number − 1
+	shard  [2]int      // which of how many
+	conn   *connection // nil while there is none
 }
 
 // A connection is one websocket.
@@ -82,6 +85,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		if s.current == c {
 			s.current = nil
 		}
+		if c.session != nil && c.session.conn == c {
+			c.session.conn = nil
+		}
 		s.notify()
 		s.mu.Unlock()
 		s.work.Done()
@@ -123,6 +129,7 @@ func (s *Server) identify(c *connection, d json.RawMessage) bool {
 		Token      string         `json:"token"`
 		Intents    *int           `json:"intents"`
 		Properties map[string]any `json:"properties"`
+		Shard      *[2]int        `json:"shard"`
 	}
 	err := json.Unmarshal(d, &v)
 	s.mu.Lock()
@@ -144,12 +151,24 @@ func (s *Server) identify(c *connection, d json.RawMessage) bool {
 		s.revoked = true
 		c.close(4004, "Authentication failed.")
 		return false
-	case s.scale > 0 && time.Since(s.started) < s.scaled(5*time.Second):
+	case v.Shard != nil && (v.Shard[0] < 0 || v.Shard[0] >= v.Shard[1]):
+		c.close(4010, "Invalid shard.")
+		return false
+	case s.shards > 1 && (v.Shard == nil || v.Shard[1] < s.shards):
+		c.close(4011, "Sharding required.")
+		return false
+	}
+	shard := [2]int{0, 1}
+	if v.Shard != nil {
+		shard = *v.Shard
+	}
+	bucket := shard[0] % max(s.concurrency, 1)
+	if s.scale > 0 && time.Since(s.started[bucket]) < s.scaled(5*time.Second) {
 		return c.write(map[string]any{"op": 9, "d": false}) == nil
 	}
 	s.starts.remaining--
-	s.started = time.Now()
-	c.session = &session{id: "session" + s.newID()}
+	s.started[bucket] = time.Now()
+	c.session = &session{id: "session" + s.newID(), shard: shard, conn: c}
 	s.sessions[c.session.id] = c.session
 	s.current = c
 	return s.dispatch(c.session, "READY", map[string]any{
@@ -177,7 +196,7 @@ func (s *Server) resume(c *connection, d json.RawMessage) bool {
 		return c.write(map[string]any{"op": 9, "d": false}) == nil
 	}
 	s.resumes++
-	c.session, s.current = ss, c
+	c.session, s.current, ss.conn = ss, c, c
 	for _, e := range ss.events[v.Seq:] {
 		if c.write(e) != nil {
 			return false
@@ -195,10 +214,10 @@ func (s *Server) dispatch(ss *session, name string, data any) error {
 	}
 	ss.events = append(ss.events, b)
 	s.notify()
-	if s.current == nil || s.current.session != ss {
+	if ss.conn == nil {
 		return nil
 	}
-	return s.current.write(b)
+	return ss.conn.write(b)
 }
 
 // Connected reports whether a session is up.
@@ -206,6 +225,46 @@ func (s *Server) Connected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current != nil
+}
+
+// Shards makes the server ask for so many shards, of which so many may identify
+// at the same time.
+func (s *Server) Shards(n, concurrency int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shards, s.concurrency = n, concurrency
+}
+
+// Up returns the shards that are connected.
+func (s *Server) Up() (shards [][2]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.session != nil && c.session.conn == c {
+			shards = append(shards, c.session.shard)
+		}
+	}
+	slices.SortFunc(shards, func(a, b [2]int) int { return cmp.Or(a[1]-b[1], a[0]-b[0]) })
+	return shards
+}
+
+// home returns the session that is told of the server GuildID: by the rule of
+// https://discord.com/developers/docs/events/gateway#sharding. The caller holds
+// mu.
+func (s *Server) home() *session {
+	if s.shards <= 1 {
+		if s.current == nil {
+			return nil
+		}
+		return s.current.session
+	}
+	guild, _ := strconv.ParseUint(GuildID, 10, 64) // it is a number
+	for c := range s.conns {
+		if ss := c.session; ss != nil && ss.conn == c && ss.shard == [2]int{int(guild >> 22 % uint64(s.shards)), s.shards} {
+			return ss
+		}
+	}
+	return nil
 }
 
 // Sessions returns how often a program identified and resumed.
@@ -230,6 +289,9 @@ func (s *Server) DropGateway() {
 	for c := range s.conns {
 		c.ws.Close()
 	}
+	for _, ss := range s.sessions {
+		ss.conn = nil
+	}
 	s.current = nil
 }
 
@@ -239,6 +301,9 @@ func (s *Server) CloseGateway(code int) {
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		c.close(code, "")
+	}
+	for _, ss := range s.sessions {
+		ss.conn = nil
 	}
 	s.current = nil
 }
@@ -399,7 +464,8 @@ func optionList(options map[string]any, focus string) []map[string]any {
 
 func (s *Server) interact(kind int, channel, user string, m *Message, data map[string]any) (Reply, error) {
 	s.mu.Lock()
-	if s.current == nil {
+	home := s.home()
+	if home == nil {
 		s.mu.Unlock()
 		return Reply{}, errors.New("discordtest: no gateway session")
 	}
@@ -423,7 +489,7 @@ func (s *Server) interact(kind int, channel, user string, m *Message, data map[s
 	if m != nil {
 		event["message"] = s.render(m)
 	}
-	err := s.dispatch(s.current.session, "INTERACTION_CREATE", event)
+	err := s.dispatch(home, "INTERACTION_CREATE", event)
 	s.mu.Unlock()
 	if err != nil {
 		return Reply{}, err

@@ -187,8 +187,8 @@ func (s *Server) act(r *http.Request, req Request) answer {
 	}
 	switch seg[0] {
 	case "gateway":
-		return ok(map[string]any{"url": s.gatewayURL(), "shards": 1, "session_start_limit": map[string]any{
-			"total": s.starts.total, "remaining": max(s.starts.remaining, 0), "reset_after": s.starts.reset.Milliseconds(), "max_concurrency": 1}})
+		return ok(map[string]any{"url": s.gatewayURL(), "shards": max(s.shards, 1), "session_start_limit": map[string]any{
+			"total": s.starts.total, "remaining": max(s.starts.remaining, 0), "reset_after": s.starts.reset.Milliseconds(), "max_concurrency": max(s.concurrency, 1)}})
 	case "users":
 		if len(seg) == 3 && seg[2] == "channels" && req.Method == "POST" {
 			return s.direct(req.Body)
