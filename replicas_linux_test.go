@@ -52,6 +52,8 @@ func TestReplicasFull(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
+	f.began = time.Now() // what waited for room does not count
+	f.site.change(f.random, 20)
 	f.right("there is room again")
 	f.site.fill()
 	f.right("at last")

@@ -36,14 +36,15 @@ const (
 	fleetSources  = 200
 	fleetChannels = 50 // on each of two platforms; a source has one of each
 	fleetEntries  = 6  // of each source by the end
+	fleetEdits    = 9  // of an entry, at most
 )
 
 // A fleetSite serves the live pages of all sources.
 type fleetSite struct {
-	mu     sync.Mutex
-	start  time.Time
-	pages  [fleetSources][]string // headlines, oldest first
-	served [fleetSources]int
+	mu       sync.Mutex
+	start    time.Time
+	pages    [fleetSources][]string // headlines, oldest first
+	appeared map[string]time.Time   // when each headline did
 }
 
 func (s *fleetSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +55,6 @@ func (s *fleetSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.served[n]++
 	var updates []map[string]string
 	for i, headline := range slices.Backward(s.pages[n]) {
 		updates = append(updates, map[string]string{
@@ -76,15 +76,36 @@ func (s *fleetSite) change(r *rand.Rand, pages int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range pages {
-		n := r.IntN(fleetSources)
-		p := s.pages[n]
-		if len(p) < fleetEntries {
-			s.pages[n] = append(p, fmt.Sprintf("Pier %d sees boat %d", n, len(p)))
-		} else if i := r.IntN(len(p)); strings.Count(p[i], "!") < 3 {
-			name, edits, _ := strings.Cut(p[i], ", amended")
-			p[i] = name + ", amended" + edits + "!"
-		}
+		s.changePage(r, r.IntN(fleetSources))
 	}
+}
+
+// changeChannel changes every page that a channel shows.
+func (s *fleetSite) changeChannel(r *rand.Rand, channel int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := channel; n < fleetSources; n += fleetChannels {
+		s.changePage(r, n)
+	}
+}
+
+func (s *fleetSite) changePage(r *rand.Rand, n int) {
+	p := s.pages[n]
+	if len(p) == 0 || len(p) < fleetEntries && r.IntN(2) == 0 {
+		s.add(n)
+		return
+	}
+	i := r.IntN(len(p))
+	if name, edits, _ := strings.Cut(p[i], ", amended"); len(edits) < fleetEdits {
+		p[i] = amended(name, len(edits)+1)
+		s.appeared[p[i]] = time.Now()
+	}
+}
+
+func (s *fleetSite) add(n int) {
+	headline := fmt.Sprintf("Pier %d sees boat %d", n, len(s.pages[n]))
+	s.pages[n] = append(s.pages[n], headline)
+	s.appeared[headline] = time.Now()
 }
 
 // fill adds what is missing to every page.
@@ -93,7 +114,7 @@ func (s *fleetSite) fill() {
 	defer s.mu.Unlock()
 	for n := range s.pages {
 		for len(s.pages[n]) < fleetEntries {
-			s.pages[n] = append(s.pages[n], fmt.Sprintf("Pier %d sees boat %d", n, len(s.pages[n])))
+			s.add(n)
 		}
 	}
 }
@@ -108,8 +129,10 @@ type fleet struct {
 	discord *discordtest.Server
 	server  *pgtest.Server
 	random  *rand.Rand
+	gate    *gate
 	run     func(i int) *program
 	crew    [fleetReplicas]*program
+	began   time.Time // of what happens to them at the moment
 }
 
 // newFleet starts the replicas on a database that the given function makes.
@@ -120,8 +143,9 @@ func newFleet(t *testing.T, database func(*pgtest.Server) string) *fleet {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	f := &fleet{
-		T: t, site: &fleetSite{start: time.Now().Add(-time.Hour).UTC()}, slack: slacktest.New(), discord: discordtest.New(),
+		T: t, site: &fleetSite{start: time.Now().Add(-time.Hour).UTC(), appeared: map[string]time.Time{}}, slack: slacktest.New(), discord: discordtest.New(),
 		server: pgtest.New(t), random: rand.New(rand.NewPCG(seed, 1)),
+		began: time.Now(),
 	}
 	t.Cleanup(f.slack.Close)
 	t.Cleanup(f.discord.Close)
@@ -130,6 +154,11 @@ func newFleet(t *testing.T, database func(*pgtest.Server) string) *fleet {
 		f.slack.AddChannel(slackPier(i))
 		f.discord.AddChannel(discordPier(i))
 	}
+	gate, err := newGate(f.slack.URL(), f.discord.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.gate = gate
 	web := httptest.NewServer(f.site)
 	t.Cleanup(web.Close)
 	f.run = f.program(web.URL, database(f.server))
@@ -165,16 +194,20 @@ func (f *fleet) program(site, dsn string) func(i int) *program {
 	dirs := [fleetReplicas]string{}
 	for i := range dirs {
 		dirs[i] = f.TempDir()
+		name := fmt.Sprintf("replica: replica-%d", i)
+		if i == 0 {
+			name = "" // each time another
+		}
 		config := fmt.Sprintf(`store_env: LEDGER
-replica: replica-%d
+%s
 delivery: {edit_window: 0s, per_minute: 0, catch_up: 0}
-admin: {socket: none}
+admin: {socket: none, listen: "127.0.0.1:0"}
 limits: {per_host: 64}
 adapters:
   - {name: slack, platform: slack, rate: 1000, api_url: %q}
   - {name: discord, platform: discord, rate: 1000, api_url: %q}
 sources:
-%s`, i, f.slack.URL(), f.discord.URL(), sources.String())
+%s`, name, f.gate.replica(f.T, i, 0)+"/api/", f.gate.replica(f.T, i, 1), sources.String())
 		if err := os.WriteFile(filepath.Join(dirs[i], "config.yaml"), []byte(config), 0o644); err != nil {
 			f.Fatal(err)
 		}
@@ -198,12 +231,29 @@ func databaseURL(dsn string) string {
 	return fmt.Sprintf("postgres://%s@%s:%s/%s", set["user"], set["host"], set["port"], set["dbname"])
 }
 
-// kill ends a replica as a power failure does and starts it again.
+// kill ends a replica as a power failure does. It may be called while the test
+// waits for it in another goroutine.
 func (f *fleet) kill(i int) {
-	f.alive()
 	_ = f.crew[i].cmd.Process.Kill()
 	<-f.crew[i].ended
-	f.crew[i] = f.run(i)
+}
+
+// strike changes pages until the snare has caught a write, and returns what.
+func (f *fleet) strike(s snare) strike {
+	f.Helper()
+	caught := f.gate.lay(s)
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for range 200 { // 100 s
+		f.site.change(f.random, 20)
+		select {
+		case c := <-caught:
+			return c
+		case <-tick.C:
+		}
+	}
+	f.Fatal("nobody writes any more")
+	return strike{}
 }
 
 // alive fails the test if a replica has ended by itself.
@@ -276,14 +326,14 @@ func (f *fleet) right(what string) {
 	for {
 		err := f.wrong()
 		if err == nil {
-			f.Logf("%s: all channels right after %v, %d posts", what, time.Since(began).Round(10*time.Millisecond), f.posts())
+			f.tell(what, time.Since(began))
 			break
 		}
 		f.alive()
 		if time.Since(began) > fleetPatience {
 			for i, p := range f.crew {
 				out, _ := p.output()
-				f.Logf("replica %d:\n%.3000s", i, out)
+				f.Logf("replica %d:\n%s", i, loud(out))
 			}
 			f.Fatalf("%s: not within %v: %v", what, fleetPatience, err)
 		}
@@ -292,10 +342,32 @@ func (f *fleet) right(what string) {
 	if twice := f.discord.Doubles(); len(twice) > 0 {
 		f.Errorf("%s: these stand twice on Discord: %q", what, twice)
 	}
-	if want := 2 * fleetSources; f.posts() < want {
-		f.Errorf("%s: %d posts for %d entries and channels", what, f.posts(), want)
+	if met := f.gate.overlapped(); len(met) > 0 {
+		f.Errorf("%s: %d writes met another in their channel: %q", what, len(met), met[:min(len(met), 3)])
+	}
+	f.began = time.Now()
+}
+
+// tell says how things went since the last time.
+func (f *fleet) tell(what string, took time.Duration) {
+	f.Helper()
+	const short = 10 * time.Millisecond
+	waits := f.gate.waits(f.site, f.began)
+	if len(waits) == 0 {
+		f.Fatalf("%s: nothing happened", what)
+	}
+	longest := waits[len(waits)-1]
+	f.Logf("%s: all channels right %v after the last change, %d posts in all; %d changes shown after %v (median), %v (longest)",
+		what, took.Round(short), f.posts(), len(waits), waits[len(waits)/2].Round(short), longest.Round(short))
+	if longest > fleetStall {
+		f.Errorf("%s: a change waited %v", what, longest)
 	}
 }
+
+// fleetStall is longer than the others believe in a replica that is not heard
+// of (10 s), with what it takes them to notice (a beat, and a look at what is
+// due), and far shorter than its claims would last (90 s).
+const fleetStall = 30 * time.Second
 
 // fleetPatience is longer than any claim lasts that its holder does not renew.
 const fleetPatience = 100 * time.Second
@@ -313,36 +385,20 @@ func (f *fleet) settle(more int, most time.Duration) {
 
 // TestReplicas runs three replicas on one PostgreSQL, over 200 live pages that
 // grow and change and 100 channels of two platforms, and lets happen to them
-// what happens: a replica is killed at random moments and started again, one is
+// what happens: a replica is killed while it writes into a channel, one is
 // stopped for longer than the others believe in it and goes on, the server is
-// restarted in earnest and as if the power had failed, its connections are cut.
-// After each every channel shows every entry once, in order, as it now is.
+// restarted in earnest and as if the power had failed, its connections are cut,
+// a replica is asked to end. After each every channel shows every entry once,
+// in order, as it now is, and nothing waited for longer than it takes the
+// others to notice.
 func TestReplicas(t *testing.T) {
 	f := newFleet(t, func(s *pgtest.Server) string { return s.Database(t) })
 	f.site.change(f.random, fleetSources)
 	f.right("at first")
-
-	for range *replicaPoints {
-		f.site.change(f.random, 30)
-		f.settle(1+f.random.IntN(40), time.Duration(50+f.random.IntN(1200))*time.Millisecond)
-		f.kill(f.random.IntN(fleetReplicas))
+	f.killed(*replicaPoints)
+	for range 1 + *replicaPoints/15 {
+		f.stopped()
 	}
-	f.right(fmt.Sprintf("killed %d times", *replicaPoints))
-
-	f.site.change(f.random, 60)
-	f.settle(10, time.Second)
-	stopped := f.crew[0].cmd.Process
-	if err := stopped.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	f.site.change(f.random, 60)
-	f.right("one is stopped")
-	f.site.change(f.random, 30)
-	if err := stopped.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	f.right("it goes on")
-
 	for _, how := range []pgtest.Mode{pgtest.Fast, pgtest.Immediate} {
 		f.site.change(f.random, 60)
 		f.settle(10, time.Second)
@@ -351,17 +407,154 @@ func TestReplicas(t *testing.T) {
 		f.server.Restart(t)
 		f.right("the server was stopped: " + string(how))
 	}
-
 	for range 3 {
 		f.site.change(f.random, 40)
 		f.settle(10, time.Second)
 		f.server.Terminate(t)
 	}
 	f.right("connections were cut")
+	f.drained()
 
 	f.site.fill()
 	f.right("at last")
 	f.end()
+}
+
+// killed kills whichever replica writes at a random moment, and starts it again:
+// at once, or after the next one has been killed.
+func (f *fleet) killed(points int) {
+	f.Helper()
+	late := -1 // a replica that is still to be started
+	count := map[moment]int{}
+	for i := range points {
+		at := moments[i%len(moments)]
+		c := f.strike(snare{
+			writes: 1 + f.random.IntN(40), at: at, delay: time.Duration(f.random.IntN(5000)) * time.Microsecond,
+			strike: f.kill, drop: true,
+		})
+		count[at]++
+		if late >= 0 {
+			f.crew[late], late = f.run(late), -1
+		}
+		if f.random.IntN(2) == 0 {
+			late = c.replica
+			continue
+		}
+		f.crew[c.replica] = f.run(c.replica)
+	}
+	if late >= 0 {
+		f.crew[late] = f.run(late)
+	}
+	f.right(fmt.Sprintf("killed %v", count))
+}
+
+// stopped stops a replica when the platform has taken a card of which it has not
+// heard yet, for so long that another takes the channel over, and lets it go
+// on: what it has to say then is refused.
+func (f *fleet) stopped() {
+	f.Helper()
+	f.site.change(f.random, 30)
+	began := time.Now()
+	c := f.strike(snare{writes: 1 + f.random.IntN(10), at: unheard, strike: func(i int) { _ = f.crew[i].cmd.Process.Signal(syscall.SIGSTOP) }})
+	f.site.changeChannel(f.random, f.numberOf(c.channel))
+	f.right("one is stopped")
+	held := time.Since(began)
+	f.site.change(f.random, 30)
+	if err := f.crew[c.replica].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		f.Fatal(err)
+	}
+	f.right(fmt.Sprintf("it goes on after %v", held.Round(time.Second)))
+	given := func() error {
+		if out, _ := f.crew[c.replica].output(); !strings.Contains(out, "lane given up") || !strings.Contains(out, c.channel) {
+			return fmt.Errorf("replica %d was not refused what it had to say of %s:\n%s", c.replica, c.channel, loud(out))
+		}
+		return nil
+	}
+	if err := eventually(given); err != nil {
+		f.Error(err)
+	}
+}
+
+// numberOf returns which of its platform's a channel is.
+func (f *fleet) numberOf(channel string) int {
+	f.Helper()
+	for i := range fleetChannels {
+		if channel == slackPier(i) || channel == discordPier(i) {
+			return i
+		}
+	}
+	f.Fatalf("a write into %q", channel)
+	return 0
+}
+
+var page = regexp.MustCompile(`address=(http://\S+/)`)
+
+// drained asks a replica to end while it writes. It says at once that it is not
+// ready, hears what became of the write, and leaves nothing in doubt: nobody
+// has to look for a card or to wait for a claim.
+func (f *fleet) drained() {
+	f.Helper()
+	f.site.change(f.random, 60)
+	before := f.gate.asked()
+	var readyErr error
+	c := f.strike(snare{writes: 10, at: unheard, strike: func(i int) { readyErr = f.notReady(f.crew[i]) }})
+	if readyErr != nil {
+		f.Error(readyErr)
+	}
+	f.ends(c.replica)
+	f.right("one was asked to end")
+	if n := f.gate.asked() - before; n > 0 {
+		f.Errorf("the others looked %d times for cards of a replica that ended in order", n)
+	}
+	f.crew[c.replica] = f.run(c.replica)
+}
+
+// notReady asks a replica to end and waits until it says that it is not ready.
+func (f *fleet) notReady(p *program) error {
+	out, _ := p.output()
+	m := page.FindStringSubmatch(out)
+	if m == nil {
+		return fmt.Errorf("no page of its own in:\n%.3000s", out)
+	}
+	look := func() error {
+		answer, err := http.Get(m[1] + "readyz")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusServiceUnavailable {
+			return fmt.Errorf("readyz: %s", answer.Status)
+		}
+		return nil
+	}
+	if err := look(); err == nil {
+		return errors.New("it was not ready before it was asked to end")
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return eventually(look)
+}
+
+// ends waits for a replica that was asked to end.
+func (f *fleet) ends(i int) {
+	f.Helper()
+	p := f.crew[i]
+	select {
+	case <-p.ended:
+		if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+			out, _ := p.output()
+			f.Errorf("replica %d ended with %d:\n%s", i, code, out)
+		}
+	case <-time.After(15 * time.Second):
+		f.Errorf("replica %d does not end", i)
+	}
+}
+
+// loud returns the lines of a log that are no daily business.
+func loud(out string) string {
+	lines := slices.DeleteFunc(strings.Split(out, "\n"), func(l string) bool { return strings.Contains(l, "source changed") })
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
 // end asks every replica to stop, which they do in time and without an error.
@@ -371,14 +564,6 @@ func (f *fleet) end() {
 		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			f.Error(err)
 		}
-		select {
-		case <-p.ended:
-			if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-				out, _ := p.output()
-				f.Errorf("replica %d ended with %d:\n%s", i, code, out)
-			}
-		case <-time.After(15 * time.Second):
-			f.Errorf("replica %d does not end", i)
-		}
+		f.ends(i)
 	}
 }

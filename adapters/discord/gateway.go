@@ -53,10 +53,10 @@ const (
 )
 
 const (
-	identifyGap = 5 * time.Second // between identifies, for a bot of one shard
-	maxFrame    = 4 << 20         // bytes; an interaction with its messages stays far below
-	saveTime    = 2 * time.Second // for saving the session at the end
-	staleAfter  = 3 * time.Second // Discord drops an interaction unanswered for so long
+	identifyGap = 5250 * time.Millisecond // between identifies of a bucket: Discord allows one in 5 s, and the way there varies
+	maxFrame    = 4 << 20                 // bytes; an interaction with its messages stays far below
+	saveTime    = 2 * time.Second         // for saving the session at the end
+	staleAfter  = 3 * time.Second         // Discord drops an interaction unanswered for so long
 	// resumable closes a connection so that the session may be resumed; 1000 and
 	// 1001 would end it.
 	resumable = 4000

@@ -173,8 +173,8 @@ func TestIdentifiesComeBack(t *testing.T) {
 // A server that allows one identify in 5 s is asked no sooner.
 func TestIdentifiesAreFarApart(t *testing.T) {
 	srv, a := start(t)
-	srv.Enforce(25) // 5 s are 200 ms
-	a.gap = identifyGap / 25
+	srv.Enforce(10) // 5 s are 500 ms
+	a.gap = identifyGap / 10
 	stop := serve(t, srv, a, says("x"))
 	for range 3 {
 		wait(t, srv, srv.Connected)

@@ -218,9 +218,6 @@ func (c *crew) hold(ctx context.Context, k int) bool {
 	c.all.Go(func() {
 		defer giveUp()
 		c.run(ctx, giveUp, sh, &held{peers: c.a.peers, hold: h})
-		c.mu.Lock()
-		delete(c.held, k)
-		c.mu.Unlock()
 		select {
 		case c.gone <- struct{}{}:
 		default:
@@ -246,6 +243,9 @@ func (c *crew) run(ctx context.Context, giveUp context.CancelFunc, sh shard, h *
 	}
 	giveUp()
 	renewals.Wait()
+	c.mu.Lock()
+	delete(c.held, sh.k) // before it is free: then it may be held again
+	c.mu.Unlock()
 	h.free(ctx)
 }
 

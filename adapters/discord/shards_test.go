@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -73,6 +74,33 @@ func TestReshard(t *testing.T) {
 	}
 }
 
+// counting is a log that counts the connections that stand.
+type counting struct{ n *atomic.Int32 }
+
+func (c counting) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c counting) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "gateway connected" {
+		c.n.Add(1)
+	}
+	return nil
+}
+
+func (c counting) WithAttrs([]slog.Attr) slog.Handler { return c }
+
+func (c counting) WithGroup(string) slog.Handler { return c }
+
+func eventually(t *testing.T, yes func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !yes(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("not in time")
+		}
+	}
+}
+
 // TestShardsTogether divides four shards between replicas, as they come and go:
 // each is held by one, and its session is resumed by the next.
 func TestShardsTogether(t *testing.T) {
@@ -85,8 +113,11 @@ func TestShardsTogether(t *testing.T) {
 	}
 	first, second := replica(t, a, p), replica(t, a, p)
 	first.Share(chat.Share{Rank: 0, Of: 1})
+	var connected atomic.Int32 // as the adapters know
+	first.log, second.log = slog.New(counting{&connected}), slog.New(counting{&connected})
 	stopFirst := serve(t, srv, first, says("here"))
 	wait(t, srv, all)
+	eventually(t, func() bool { return connected.Load() == 4 })
 
 	first.Share(chat.Share{Rank: 0, Of: 2})
 	second.Share(chat.Share{Rank: 1, Of: 2})
@@ -97,6 +128,7 @@ func TestShardsTogether(t *testing.T) {
 	}
 	answers(t, srv)
 
+	eventually(t, func() bool { return connected.Load() == 6 })
 	if err := stopSecond(); err != nil {
 		t.Error(err)
 	}

@@ -154,6 +154,20 @@ func newPacer(scale float64) *pacer {
 	}
 }
 
+// share keeps to a part of what the workspace's app may do. The burst is a part
+// too, so that replicas that begin together do not make one together.
+func (p *pacer) share(s chat.Share) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.team.SetLimitAt(now, rate.Limit(s.Part(float64(teamRate)*p.scale)))
+	p.team.SetBurstAt(now, max(s.Cut(teamBurst), 1))
+}
+
+// Share keeps the adapter to its part of the workspace's limit. See
+// [chat.Sharer].
+func (a *Adapter) Share(s chat.Share) { a.pacer.share(s) }
+
 func (p *pacer) lane(channel string, now time.Time) *lane {
 	l := p.channels[channel]
 	if l == nil {

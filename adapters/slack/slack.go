@@ -51,6 +51,10 @@ type Options struct {
 	// Admins is the id of a user group whose members administer, beside the
 	// workspace's admins and owners; "" is none.
 	Admins string
+	// Peers has one of several replicas carry out what Slack tells more than one
+	// of them, as it does with an envelope that it takes for lost; nil is an app
+	// that runs alone.
+	Peers chat.Peers
 	// Scale makes Slack's limits so many times wider, for tests in scaled time;
 	// 0 is 1.
 	Scale float64
@@ -71,6 +75,7 @@ type Adapter struct {
 	lag    time.Duration
 	secret func() (bot, app string) // a function, so that no %+v prints them
 
+	peers   chat.Peers
 	pacer   *pacer
 	directs memo // channels of direct messages, by user
 	admins  *admins
@@ -81,7 +86,10 @@ type Adapter struct {
 	refused map[string]struct{} // addresses of pictures that Slack could not fetch
 }
 
-var _ chat.Adapter = (*Adapter)(nil)
+var (
+	_ chat.Adapter = (*Adapter)(nil)
+	_ chat.Sharer  = (*Adapter)(nil)
+)
 
 // New returns an adapter. It does no I/O; the error says what is wrong with
 // the options.
@@ -112,6 +120,7 @@ func New(o Options) (*Adapter, error) {
 		lag:     o.ReadLag,
 		secret:  func() (string, string) { return bot, app },
 		refused: map[string]struct{}{},
+		peers:   o.Peers,
 		pacer:   newPacer(o.Scale),
 		admins:  newAdmins(strings.TrimSpace(o.Admins)),
 	}

@@ -2,6 +2,8 @@ package slack
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -179,9 +181,31 @@ func (s *service) take(ctx, run context.Context, c *socketmode.Client, ev socket
 	if err := c.AckCtx(run, ev.Request.EnvelopeID, nil); err != nil && run.Err() == nil {
 		s.a.log.Warn("command not acknowledged", "error", err)
 	}
-	if ok {
+	switch {
+	case !ok:
+	case s.a.first(ctx, ev.Request.EnvelopeID):
 		s.answer(ctx, q)
+	default:
+		<-s.slots
 	}
+}
+
+// first reports whether no replica was told of an envelope before.
+func (a *Adapter) first(ctx context.Context, envelope string) bool {
+	if a.peers == nil {
+		return true
+	}
+	first, err := a.peers.Once(ctx, "slack/"+a.name+"/"+hash(envelope), 15*time.Minute)
+	if err != nil {
+		a.log.Warn("a command is not carried out: another replica may have done it", "error", err)
+	}
+	return first && err == nil
+}
+
+// hash makes a key of something of any length.
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:16])
 }
 
 // dialer reaches the websocket the way that requests reach the Web API.

@@ -78,14 +78,14 @@ func profiles(c *config.Config) (list []parse.Profile) {
 }
 
 // adapters makes the active adapters of the configuration. What they keep over
-// a restart goes into keep; nil keeps nothing.
-func (e *env) adapters(c *config.Config, keep discord.Keeper, log *slog.Logger) ([]chat.Adapter, error) {
+// a restart, and agree with other replicas, goes through st; nil keeps nothing.
+func (e *env) adapters(c *config.Config, st store.Store, log *slog.Logger) ([]chat.Adapter, error) {
 	var list []chat.Adapter
 	for _, a := range c.Adapters {
 		if a.Inactive != "" {
 			continue
 		}
-		made, err := e.adapter(a, keep, log)
+		made, err := e.adapter(a, st, log)
 		if err != nil {
 			return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
 		}
@@ -94,18 +94,22 @@ func (e *env) adapters(c *config.Config, keep discord.Keeper, log *slog.Logger) 
 	return list, nil
 }
 
-func (e *env) adapter(a config.Adapter, keep discord.Keeper, log *slog.Logger) (chat.Adapter, error) {
+func (e *env) adapter(a config.Adapter, st store.Store, log *slog.Logger) (chat.Adapter, error) {
 	log = log.With("adapter", a.Name)
+	var peers chat.Peers // nil: this process is alone
+	if st != nil && st.Woken() != nil {
+		peers = st
+	}
 	switch a.Platform {
 	case config.Slack:
 		return slack.New(slack.Options{
 			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log, Version: version(),
-			Admins: a.Admins, Scale: float64(a.Rate),
+			Admins: a.Admins, Scale: float64(a.Rate), Peers: peers,
 		})
 	case config.Discord:
 		return discord.New(discord.Options{
-			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(), Keep: keep,
-			Rate: discord.DefaultRate * a.Rate,
+			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(), Keep: st,
+			Rate: discord.DefaultRate * a.Rate, Peers: peers, Shards: a.Shards,
 		})
 	default:
 		o := e.consoleOptions()

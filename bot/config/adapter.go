@@ -63,6 +63,7 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 		}
 	case Discord:
 		a.Token = t.read("token", "DISCORD_BOT_TOKEN", "", "")
+		a.Shards = b.integer(s["shards"], 0, 0, 1<<14)
 		a.Guild = b.textOf(s["guild"], "")
 		if a.Guild != "" && !snowflake.MatchString(a.Guild) {
 			b.problem(s["guild"], "guild is the server's ID, 15 to 20 digits: switch on Developer Mode, right-click the server, Copy Server ID")

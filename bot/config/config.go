@@ -131,6 +131,7 @@ type Adapter struct {
 	BotToken Secret // Slack
 	AppToken Secret // Slack
 	Token    Secret // Discord
+	Shards   int    // Discord: gateway connections of all replicas; 0 = as Discord advises
 	Admins   string // Slack: the user group whose members administer, beside the workspace's own admins; "" means none
 	Guild    string // Discord: the one server to register commands in; "" means everywhere
 	Rate     int    // how many times the platform's ordinary limits this bot was granted; 1 for most, 0 on a terminal
@@ -255,7 +256,7 @@ var (
 		Slack: {
 			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "admins", "rate", "api_url",
 		},
-		Discord: {"name", "platform", "token_env", "token_file", "guild", "rate", "api_url"},
+		Discord: {"name", "platform", "token_env", "token_file", "guild", "shards", "rate", "api_url"},
 	}
 	platforms = []string{string(Console), string(Slack), string(Discord)}
 )
