@@ -47,18 +47,25 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 	})
 	menu := menuOf(cmds)
 	slots := make(chan struct{}, maxAnswers)
-	err := a.listen(inner, func(i *discordgo.Interaction) {
+	take := func(i *discordgo.Interaction, first firstAnswer) bool {
 		select {
 		case slots <- struct{}{}:
 		default:
 			a.log.Warn("too many commands at once, one dropped")
-			return
+			return false
 		}
 		jobs.Go(func() {
 			defer func() { <-slots }()
-			a.answer(inner, &jobs, i, menu, h)
+			a.answer(inner, &jobs, conversation{a: a, i: i, first: first}, menu, h)
 		})
-	})
+		return true
+	}
+	var err error
+	if a.web != nil {
+		a.web.serve(inner, take)
+	} else {
+		err = a.listen(inner, func(i *discordgo.Interaction) { take(i, nil) })
+	}
 	if err == nil {
 		if cause := context.Cause(inner); ctx.Err() == nil && cause != nil {
 			err = cause
@@ -174,12 +181,13 @@ type outcome struct {
 	err   error
 }
 
-// answer passes an interaction to h and brings back the reply.
-func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo.Interaction, menu menu, h chat.Handler) {
-	cmd, ok := a.command(i, menu)
+// answer passes the interaction of c to h and brings back the reply.
+func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, c conversation, menu menu, h chat.Handler) {
+	cmd, ok := a.command(c.i, menu)
 	if !ok {
 		return
 	}
+	c.kind = cmd.Kind
 	slowly := menu.slow(cmd)
 	limit := chat.AnswerTime
 	if slowly {
@@ -200,7 +208,6 @@ func (a *Adapter) answer(ctx context.Context, jobs *sync.WaitGroup, i *discordgo
 	if cmd.Kind == chat.Suggest { // cannot be deferred
 		slow.Stop()
 	}
-	c := conversation{a: a, i: i, kind: cmd.Kind}
 	if slowly {
 		slow.Stop()
 		c.hold(way)
@@ -256,11 +263,16 @@ func optionValue(v any) string {
 
 // A conversation is the way back to one interaction.
 type conversation struct {
-	a    *Adapter
-	i    *discordgo.Interaction
-	kind chat.CommandKind
-	held bool // Discord knows that the answer comes later
+	a     *Adapter
+	i     *discordgo.Interaction
+	first firstAnswer // nil: by a request of ours
+	kind  chat.CommandKind
+	held  bool // Discord knows that the answer comes later
 }
+
+// A firstAnswer brings the first answer to an interaction that came by a request
+// of Discord's own, and reports whether it can still be brought.
+type firstAnswer func(response) bool
 
 // hold tells Discord that the answer takes longer. A press is held without a
 // trace, because whether its answer replaces the message is not known yet.
@@ -335,6 +347,9 @@ func replyMessage(r chat.Reply) message {
 
 // respond sends the first answer and reports whether Discord took it.
 func (c *conversation) respond(ctx context.Context, r response) bool {
+	if c.first != nil {
+		return c.first(r)
+	}
 	return c.say(ctx, request{what: "answer a command", method: "POST",
 		path: "/interactions/" + c.i.ID + "/" + c.i.Token + "/callback", in: r})
 }

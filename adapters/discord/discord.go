@@ -70,6 +70,9 @@ type Options struct {
 	// Shards is how many gateway connections the bot has in all; 0 is what
 	// Discord advises.
 	Shards int
+	// PublicKey is the application's, 64 hexadecimal digits. With it commands come
+	// as requests to Handler, and no gateway connection is kept.
+	PublicKey string
 }
 
 // String returns the options' name and nothing else.
@@ -89,6 +92,7 @@ type Adapter struct {
 	limits *limits
 	secret func() string // the token; a function, so that no %+v prints it
 
+	web        *web // nil: commands come over the gateway
 	keep       Keeper
 	peers      chat.Peers
 	shards     int // 0 = as advised
@@ -131,6 +135,10 @@ func New(o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
+	web, err := newWeb(o.PublicKey)
+	if err != nil {
+		return nil, err
+	}
 	client := http.Client{Transport: transport()}
 	if o.HTTPClient != nil {
 		client = *o.HTTPClient
@@ -155,6 +163,7 @@ func New(o Options) (*Adapter, error) {
 		twins:       newMemory[string](0),
 		unpublished: newMemory[string](time.Hour),
 
+		web:        web,
 		keep:       o.Keep,
 		peers:      o.Peers,
 		shards:     o.Shards,
@@ -169,6 +178,9 @@ func New(o Options) (*Adapter, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.log = a.log.With("adapter", o.Name)
+	if web != nil {
+		web.a = a
+	}
 	return a, nil
 }
 

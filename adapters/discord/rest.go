@@ -98,15 +98,15 @@ func (a *Adapter) reserve(r request) error {
 
 // build makes the HTTP request, with the headers that all have.
 func (a *Adapter) build(ctx context.Context, r request) (*http.Request, error) {
-	var body io.Reader
+	var body []byte
 	if r.in != nil {
 		b, err := json.Marshal(r.in)
 		if err != nil {
 			return nil, fail(chat.Rejected, r.what, err)
 		}
-		body = bytes.NewReader(b)
+		body = b
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, a.base+"/api/v10"+r.path, body)
+	req, err := chat.NewRequest(ctx, r.method, a.base+"/api/v10"+r.path, body)
 	if err != nil {
 		return nil, fail(chat.Rejected, r.what, errors.New("the address cannot be written as a URL"))
 	}

@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -81,7 +80,7 @@ func (a *Adapter) newRequest(ctx context.Context, r request) (*http.Request, err
 		}
 		body, kind = b, "application/json; charset=utf-8"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base.String()+r.method, bytes.NewReader(body))
+	req, err := chat.NewRequest(ctx, http.MethodPost, a.base.String()+r.method, body)
 	if err != nil {
 		return nil, errors.New("the address cannot be written as a URL")
 	}

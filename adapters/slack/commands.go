@@ -37,7 +37,7 @@ const maxAnswers = 64
 // or "_", such as /desk-latest, where another app has taken the plain name.
 // Connections are reopened for as long as that takes.
 func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Handler) error {
-	if _, app := a.secret(); app == "" {
+	if _, app := a.secret(); app == "" && a.web == nil {
 		return errNoAppToken()
 	}
 	s := &service{a: a, handler: h, slots: make(chan struct{}, maxAnswers), specs: make(map[string]chat.CommandSpec)}
@@ -45,7 +45,12 @@ func (a *Adapter) Serve(ctx context.Context, cmds []chat.CommandSpec, h chat.Han
 		s.names = append(s.names, c.Name)
 		s.specs[c.Name] = c
 	}
-	err := a.listen(ctx, s)
+	var err error
+	if a.web != nil {
+		a.web.serve(ctx, s)
+	} else {
+		err = a.listen(ctx, s)
+	}
 	s.drain()
 	return err
 }

@@ -51,6 +51,9 @@ type Options struct {
 	// Admins is the id of a user group whose members administer, beside the
 	// workspace's admins and owners; "" is none.
 	Admins string
+	// SigningSecret is the app's. With it commands come as requests to Handler,
+	// and no connection is kept for them; never printed.
+	SigningSecret string
 	// Peers has one of several replicas carry out what Slack tells more than one
 	// of them, as it does with an envelope that it takes for lost; nil is an app
 	// that runs alone.
@@ -75,6 +78,7 @@ type Adapter struct {
 	lag    time.Duration
 	secret func() (bot, app string) // a function, so that no %+v prints them
 
+	web     *web // nil: commands come over Socket Mode
 	peers   chat.Peers
 	pacer   *pacer
 	directs memo // channels of direct messages, by user
@@ -120,6 +124,7 @@ func New(o Options) (*Adapter, error) {
 		lag:     o.ReadLag,
 		secret:  func() (string, string) { return bot, app },
 		refused: map[string]struct{}{},
+		web:     newWeb(strings.TrimSpace(o.SigningSecret)),
 		peers:   o.Peers,
 		pacer:   newPacer(o.Scale),
 		admins:  newAdmins(strings.TrimSpace(o.Admins)),
@@ -131,6 +136,9 @@ func New(o Options) (*Adapter, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.log = a.log.With("adapter", o.Name)
+	if a.web != nil {
+		a.web.a = a
+	}
 	return a, nil
 }
 

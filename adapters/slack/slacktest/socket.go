@@ -218,6 +218,13 @@ func (s *Server) exchange(channel string) (e *Exchange, envelope, responseURL st
 	return e, envelope, s.http.URL + "/response/" + id
 }
 
+// Exchange returns where a command is answered that is sent in another way than
+// over a connection, and the answers.
+func (s *Server) Exchange(channel string) (e *Exchange, responseURL string) {
+	e, _, responseURL = s.exchange(channel)
+	return e, responseURL
+}
+
 // send sends an envelope to one of the connections, as Slack does.
 func (s *Server) send(envelope, kind string, payload any) error {
 	for _, c := range s.current() {
