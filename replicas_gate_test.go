@@ -28,11 +28,12 @@ type gate struct {
 	flying   map[string]int // by channel: the replica, plus one, whose write is under way
 	overlaps []string       // writes that began while another into their channel was under way
 	told     map[string]time.Time
-	lookUps  int // requests for a channel's history
+	lookUps  int                 // requests for a channel's history
+	log      map[string][]string // by channel: what was written
 }
 
 func newGate(slack, discord string) (*gate, error) {
-	g := &gate{flying: map[string]int{}, told: map[string]time.Time{}}
+	g := &gate{flying: map[string]int{}, told: map[string]time.Time{}, log: map[string][]string{}}
 	for i, at := range []string{slack, discord} {
 		u, err := url.Parse(at)
 		if err != nil {
@@ -135,11 +136,11 @@ func (g *gate) pass(w http.ResponseWriter, r *http.Request, replica, platform in
 		s.spring(replica, channel)
 		panic(http.ErrAbortHandler)
 	}
+	began := time.Now()
 	answer := httptest.NewRecorder()
 	g.platforms[platform].ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context()))) // it arrives, whoever dies
-	if done := answer.Code == http.StatusOK && (platform == 1 || bytes.Contains(answer.Body.Bytes(), []byte(`"ok":true`))); done {
-		g.tell(platform, body)
-	}
+	done := answer.Code == http.StatusOK && (platform == 1 || bytes.Contains(answer.Body.Bytes(), []byte(`"ok":true`)))
+	g.tell(platform, body, done, fmt.Sprintf("%s replica %d: %s %s", began.UTC().Format("15:04:05.000000"), replica, r.Method, r.URL.Path), channel)
 	if s != nil && s.at == unheard {
 		s.spring(replica, channel)
 	}
@@ -189,18 +190,27 @@ func (g *gate) end(channel string) {
 	delete(g.flying, channel)
 }
 
-// tell notes when a platform first showed a headline.
-func (g *gate) tell(platform int, body []byte) {
+// tell notes what was written, and when a platform first showed a headline.
+func (g *gate) tell(platform int, body []byte, done bool, how, channel string) {
 	text := string(body)
 	if form, err := url.QueryUnescape(text); err == nil && !json.Valid(body) {
 		text = form
 	}
-	shown := fmt.Sprint(platform, " ", pier.FindString(text))
+	headline := pier.FindString(text)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.told[shown].IsZero() {
+	g.log[channel] = append(g.log[channel], fmt.Sprintf("%s %q done=%v", how, headline, done))
+	shown := fmt.Sprint(platform, " ", headline)
+	if done && g.told[shown].IsZero() {
 		g.told[shown] = time.Now()
 	}
+}
+
+// written returns what was written into a channel.
+func (g *gate) written(channel string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strings.Join(g.log[channel], "\n")
 }
 
 func (g *gate) asked() int {
