@@ -104,12 +104,12 @@ func (e *env) adapter(a config.Adapter, st store.Store, log *slog.Logger) (chat.
 	case config.Slack:
 		return slack.New(slack.Options{
 			Name: a.Name, BotToken: a.BotToken.Reveal(), AppToken: a.AppToken.Reveal(), APIURL: a.APIURL, Logger: log, Version: version(),
-			Admins: a.Admins, Scale: float64(a.Rate), Peers: peers,
+			Admins: a.Admins, Scale: float64(a.Rate), Peers: peers, SigningSecret: a.SigningSecret.Reveal(),
 		})
 	case config.Discord:
 		return discord.New(discord.Options{
 			Name: a.Name, Token: a.Token.Reveal(), Guild: a.Guild, APIURL: a.APIURL, Logger: log, Version: version(), Keep: st,
-			Rate: discord.DefaultRate * a.Rate, Peers: peers, Shards: a.Shards,
+			Rate: discord.DefaultRate * a.Rate, Peers: peers, Shards: a.Shards, PublicKey: a.PublicKey,
 		})
 	default:
 		o := e.consoleOptions()

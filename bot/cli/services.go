@@ -52,7 +52,8 @@ type takePushed func(ctx context.Context, id news.SourceID, contentType string, 
 type services struct {
 	log     *slog.Logger
 	admin   *admin.Server
-	push    *push.Server // nil if there is none
+	push    *push.Server   // nil if there is none
+	doors   *http.ServeMux // where platforms send commands; nil if none does
 	running sync.WaitGroup
 	stop    context.CancelFunc
 }
@@ -72,7 +73,26 @@ func newServices(st store.Store, metrics *admin.Metrics, hubs *push.Server, b *b
 		o.Local.Hubs = func() []admin.Hub { return hubsOf(hubs) }
 		o.Pushes = func() map[string]int64 { return pushesOf(hubs) }
 	}
-	return &services{log: log, admin: admin.NewServer(o), push: hubs}
+	return &services{log: log, admin: admin.NewServer(o), push: hubs, doors: doorsOf(c, adapters)}
+}
+
+// doorsOf returns what answers the requests of platforms, nil if none makes any.
+func doorsOf(c *config.Config, adapters []chat.Adapter) (mux *http.ServeMux) {
+	platforms := make(map[string]config.Platform)
+	for _, a := range c.Adapters {
+		platforms[a.Name] = a.Platform
+	}
+	for _, a := range adapters {
+		d, ok := a.(interface{ Handler() http.Handler })
+		if !ok || d.Handler() == nil {
+			continue
+		}
+		if mux == nil {
+			mux = http.NewServeMux()
+		}
+		mux.Handle("/"+string(platforms[a.Name()])+"/"+a.Name(), d.Handler())
+	}
+	return mux
 }
 
 func hubsOf(s *push.Server) (list []admin.Hub) {
@@ -117,6 +137,9 @@ func (s *services) open(ctx context.Context, c *config.Config) error {
 		s.log.Info("operators' page", "address", "http://"+l.Addr().String()+"/")
 		s.serve("operators' page", func() error { return s.admin.Pages(ctx, l) })
 	}
+	if err := s.openDoors(ctx, c); err != nil {
+		return err
+	}
 	if s.push == nil {
 		return nil
 	}
@@ -127,6 +150,31 @@ func (s *services) open(ctx context.Context, c *config.Config) error {
 	s.log.Info("hubs are answered", "address", l.Addr().String())
 	s.serve("push", func() error { return s.push.Serve(ctx, l) })
 	s.running.Go(func() { s.push.Run(ctx) })
+	return nil
+}
+
+// openDoors serves the requests of platforms until end.
+func (s *services) openDoors(ctx context.Context, c *config.Config) error {
+	if s.doors == nil {
+		return nil
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", c.Requests.Listen)
+	if err != nil {
+		return fmt.Errorf("requests.listen: %w", err)
+	}
+	s.log.Info("platforms are answered", "address", l.Addr().String())
+	srv := &http.Server{
+		Handler: s.doors, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	context.AfterFunc(ctx, func() { _ = srv.Close() })
+	s.serve("requests", func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
 	return nil
 }
 

@@ -56,13 +56,21 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 	switch platform {
 	case Slack:
 		a.BotToken = t.read("bot_token", "SLACK_BOT_TOKEN", "xapp-", "the app-level token")
-		a.AppToken = t.read("app_token", "SLACK_APP_TOKEN", "xoxb-", "the bot token")
+		if s["signing_secret_env"].absent() && s["signing_secret_file"].absent() {
+			a.AppToken = t.read("app_token", "SLACK_APP_TOKEN", "xoxb-", "the bot token")
+		} else {
+			a.SigningSecret = t.read("signing_secret", "SLACK_SIGNING_SECRET", "xox", "a token")
+		}
 		a.Admins = b.textOf(s["admins"], "")
 		if a.Admins != "" && !userGroup.MatchString(a.Admins) {
 			b.problem(s["admins"], "admins is the ID of a user group, such as S0604QSJC: open the group in Slack and copy its ID")
 		}
 	case Discord:
 		a.Token = t.read("token", "DISCORD_BOT_TOKEN", "", "")
+		a.PublicKey = b.textOf(s["public_key"], "")
+		if a.PublicKey != "" && !publicKey.MatchString(a.PublicKey) {
+			b.problem(s["public_key"], "public_key is 64 hexadecimal digits: in the developer portal, General Information, Public Key")
+		}
 		a.Shards = b.integer(s["shards"], 0, 0, 1<<14)
 		a.Guild = b.textOf(s["guild"], "")
 		if a.Guild != "" && !snowflake.MatchString(a.Guild) {
@@ -294,6 +302,8 @@ func (b *builder) checkChannel(v value, a *Adapter, id string) {
 	case Console:
 	}
 }
+
+var publicKey = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
 
 var slackChannel = regexp.MustCompile(`^([CGD]|@[UW])[A-Z0-9]{2,}$`)
 

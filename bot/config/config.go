@@ -58,6 +58,7 @@ type Config struct {
 	Delivery Delivery
 	Admin    Admin
 	Push     Push
+	Requests Requests // where commands come as requests
 	Adapters []Adapter
 	// Operators are the channels where the bot says what is wrong with it;
 	// empty means in the log only.
@@ -131,11 +132,15 @@ type Adapter struct {
 	BotToken Secret // Slack
 	AppToken Secret // Slack
 	Token    Secret // Discord
-	Shards   int    // Discord: gateway connections of all replicas; 0 = as Discord advises
-	Admins   string // Slack: the user group whose members administer, beside the workspace's own admins; "" means none
-	Guild    string // Discord: the one server to register commands in; "" means everywhere
-	Rate     int    // how many times the platform's ordinary limits this bot was granted; 1 for most, 0 on a terminal
-	APIURL   string // where the platform is reached instead of its own address; "" means there
+	// With these, commands come as requests to Requests.Listen instead of over a
+	// connection of ours.
+	SigningSecret Secret // Slack
+	PublicKey     string // Discord: 64 hexadecimal digits
+	Shards        int    // Discord: gateway connections of all replicas; 0 = as Discord advises
+	Admins        string // Slack: the user group whose members administer, beside the workspace's own admins; "" means none
+	Guild         string // Discord: the one server to register commands in; "" means everywhere
+	Rate          int    // how many times the platform's ordinary limits this bot was granted; 1 for most, 0 on a terminal
+	APIURL        string // where the platform is reached instead of its own address; "" means there
 	// Inactive says why the adapter cannot be used, such as "SLACK_BOT_TOKEN
 	// is not set"; "" if it can.
 	Inactive string
@@ -236,13 +241,14 @@ type builder struct {
 // The keys of each section, in the order of the example.
 var (
 	topKeys = []string{
-		"store", "store_env", "replica", "contact", "log", "limits", "delivery", "admin", "push", "adapters", "operators", "commands", "channels", "profiles", "sources",
+		"store", "store_env", "replica", "contact", "log", "limits", "delivery", "admin", "push", "requests", "adapters", "operators", "commands", "channels", "profiles", "sources",
 	}
 	logKeys      = []string{"level", "format"}
 	limitKeys    = []string{"body", "timeout", "per_host"}
 	deliveryKeys = []string{"edit_window", "per_minute", "catch_up"}
 	adminKeys    = []string{"listen", "socket"}
 	pushKeys     = []string{"url", "listen"}
+	requestKeys  = []string{"listen"}
 	sourceKeys   = []string{
 		"name", "title", "url", "private", "format", "fragments", "every", "slowest", "cron", "zone",
 		"first_sight", "max_age", "breaking", "silent", "closing", "to",
@@ -254,9 +260,10 @@ var (
 	adapterKeys = map[Platform][]string{
 		Console: {"name", "platform"},
 		Slack: {
-			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file", "admins", "rate", "api_url",
+			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file",
+			"signing_secret_env", "signing_secret_file", "admins", "rate", "api_url",
 		},
-		Discord: {"name", "platform", "token_env", "token_file", "guild", "shards", "rate", "api_url"},
+		Discord: {"name", "platform", "token_env", "token_file", "guild", "public_key", "shards", "rate", "api_url"},
 	}
 	platforms = []string{string(Console), string(Slack), string(Discord)}
 )
@@ -272,6 +279,7 @@ func (b *builder) build(top value) {
 	b.delivery(s["delivery"])
 	b.admin(s["admin"])
 	b.push(s["push"])
+	b.config.Requests.Listen = b.listen(b.section(s["requests"], "requests", requestKeys)["listen"], defaultRequests, defaultRequests)
 	adapters := b.adapters(s["adapters"])
 	b.operators(s["operators"], adapters)
 	b.commands(s["commands"])

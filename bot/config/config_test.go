@@ -86,6 +86,7 @@ func exampleConfig() *Config {
 		Delivery: Delivery{EditWindow: 30 * time.Second, PerMinute: 10, CatchUp: 10},
 		Admin:    Admin{Socket: filepath.FromSlash("../../pullquote.db.sock")},
 		Push:     Push{Listen: "127.0.0.1:8070"},
+		Requests: Requests{Listen: "127.0.0.1:8072"},
 		Adapters: []Adapter{
 			{Name: "console", Platform: Console},
 			{Name: "slack", Platform: Slack, Rate: 1, Inactive: "SLACK_BOT_TOKEN is not set, SLACK_APP_TOKEN is not set"},

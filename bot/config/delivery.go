@@ -68,6 +68,15 @@ func (b *builder) admin(v value) {
 	}
 }
 
+// Requests says where platforms send commands, for adapters to which they come
+// as requests: at /slack/NAME and /discord/NAME.
+type Requests struct {
+	Listen string // host and port
+}
+
+// defaultRequests is where platforms are answered, behind a web server with TLS.
+const defaultRequests = "127.0.0.1:8072"
+
 func (b *builder) push(v value) {
 	s := b.section(v, "push", pushKeys)
 	b.config.Push = Push{
