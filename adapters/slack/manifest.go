@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/pullquote/pullquote/bot/chat"
@@ -65,7 +66,8 @@ type manifest struct {
 	} `json:"oauth_config"`
 	Settings struct {
 		Interactivity struct {
-			Enabled bool `json:"is_enabled"`
+			Enabled bool   `json:"is_enabled"`
+			URL     string `json:"request_url,omitempty"`
 		} `json:"interactivity"`
 		OrgDeploy     bool `json:"org_deploy_enabled"`
 		SocketMode    bool `json:"socket_mode_enabled"`
@@ -85,6 +87,7 @@ const maxShortcut = 24 // of a shortcut's name
 
 type manifestCommand struct {
 	Command     string `json:"command"`
+	URL         string `json:"url,omitempty"`
 	Description string `json:"description"`
 	UsageHint   string `json:"usage_hint,omitempty"`
 	Escape      bool   `json:"should_escape"`
@@ -95,15 +98,21 @@ type manifestCommand struct {
 // the slash commands. It is to be pasted at https://api.slack.com/apps, Create
 // New App, From a manifest.
 //
+// With a requestURL, which is where Handler is reached from outside, commands
+// come there and Socket Mode stays off.
+//
 // A command whose name is one of Slack's own is registered behind the app's
 // name, "/pullquote-status", which Serve understands.
-func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
+func Manifest(name string, specs []chat.CommandSpec, requestURL string) ([]byte, error) {
 	name = inline(name)
 	if name == "" || size(name) > maxAppName {
 		return nil, fmt.Errorf("slack manifest: the name must have 1 to %d characters", maxAppName)
 	}
 	if len(specs) > maxCommands {
 		return nil, fmt.Errorf("slack manifest: more than %d commands", maxCommands)
+	}
+	if u, err := url.Parse(requestURL); requestURL != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		return nil, errors.New("slack manifest: commands are requested from an address that begins with https://")
 	}
 	var m manifest
 	m.Meta.Major, m.Meta.Minor = 1, 1
@@ -118,6 +127,7 @@ func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("slack manifest: %w", err)
 		}
+		c.URL = requestURL
 		m.Features.Commands = append(m.Features.Commands, c)
 		if s.Message {
 			m.Features.Shortcuts = append(m.Features.Shortcuts, manifestShortcut{
@@ -127,7 +137,7 @@ func Manifest(name string, specs []chat.CommandSpec) ([]byte, error) {
 	}
 	m.OAuth.Scopes.Bot = scopes
 	m.Settings.Interactivity.Enabled = true
-	m.Settings.SocketMode = true
+	m.Settings.Interactivity.URL, m.Settings.SocketMode = requestURL, requestURL == ""
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

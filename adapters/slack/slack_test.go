@@ -568,7 +568,7 @@ func TestManifest(t *testing.T) {
 		{Name: "help", Summary: "What you can ask"},
 		{Name: "status", Summary: "How it goes"},
 	}
-	b, err := Manifest("Pullquote", specs)
+	b, err := Manifest("Pullquote", specs, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -590,12 +590,12 @@ func TestManifest(t *testing.T) {
 		"no name":    {Summary: "x"},
 		"no summary": {Name: "latest"},
 	} {
-		if _, err := Manifest("Pullquote", []chat.CommandSpec{spec}); err == nil {
+		if _, err := Manifest("Pullquote", []chat.CommandSpec{spec}, ""); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	for _, name := range []string{"", strings.Repeat("x", 36)} {
-		if _, err := Manifest(name, specs); err == nil {
+		if _, err := Manifest(name, specs, ""); err == nil {
 			t.Errorf("name %q: no error", name)
 		}
 	}

@@ -184,3 +184,29 @@ func TestDoorIsShut(t *testing.T) {
 		t.Error("the secret is printed")
 	}
 }
+
+// TestManifestOfRequests has commands come over HTTP, and nothing over Socket
+// Mode.
+func TestManifestOfRequests(t *testing.T) {
+	b, err := Manifest("Pullquote", specs, "https://bot.news.example/slack/slack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	if m.Settings.SocketMode || m.Settings.Interactivity.URL != "https://bot.news.example/slack/slack" {
+		t.Errorf("settings %+v", m.Settings)
+	}
+	for _, c := range m.Features.Commands {
+		if c.URL != m.Settings.Interactivity.URL {
+			t.Errorf("command %+v", c)
+		}
+	}
+	for _, bad := range []string{"http://bot.news.example/slack", "bot.news.example", "https://"} {
+		if _, err := Manifest("Pullquote", specs, bad); err == nil {
+			t.Errorf("%s is an address", bad)
+		}
+	}
+}

@@ -14,7 +14,7 @@ func newManifest(e *env) *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var name string
+	var name, requests string
 	forSlack := &cobra.Command{
 		Use:   "slack",
 		Short: "Print a Slack app manifest",
@@ -23,7 +23,7 @@ commands. At https://api.slack.com/apps choose “Create New App”, “From a
 manifest”, and paste it.`,
 		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			m, err := slack.Manifest(name, bot.Commands(nil))
+			m, err := slack.Manifest(name, bot.Commands(nil), requests)
 			if err != nil {
 				return err
 			}
@@ -32,6 +32,8 @@ manifest”, and paste it.`,
 		},
 	}
 	forSlack.Flags().StringVar(&name, "name", "Pullquote", "the app's name, as members see it")
+	forSlack.Flags().StringVar(&requests, "requests", "",
+		"the `address`, https://…/slack/NAME, at which Slack reaches this bot (see signing_secret_env); \"\" is Socket Mode")
 	cmd.AddCommand(forSlack)
 	return cmd
 }
