@@ -1,11 +1,15 @@
+//go:build unix
+
 package main
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -16,6 +20,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // A gate stands between each replica and the platforms: it sees which replica
@@ -29,17 +35,19 @@ type gate struct {
 	overlaps []string       // writes that began while another into their channel was under way
 	told     map[string]time.Time
 	lookUps  int                 // requests for a channel's history
-	log      map[string][]string // by channel: what was written
+	writes   map[string][]string // by channel: what was written
 }
 
 func newGate(slack, discord string) (*gate, error) {
-	g := &gate{flying: map[string]int{}, told: map[string]time.Time{}, log: map[string][]string{}}
+	g := &gate{flying: map[string]int{}, told: map[string]time.Time{}, writes: map[string][]string{}}
 	for i, at := range []string{slack, discord} {
 		u, err := url.Parse(at)
 		if err != nil {
 			return nil, err
 		}
-		g.platforms[i] = httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
+		p := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: u.Scheme, Host: u.Host})
+		p.ErrorLog = log.New(io.Discard, "", 0) // who asked is dead
+		g.platforms[i] = p
 	}
 	return g, nil
 }
@@ -199,7 +207,7 @@ func (g *gate) tell(platform int, body []byte, done bool, how, channel string) {
 	headline := pier.FindString(text)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.log[channel] = append(g.log[channel], fmt.Sprintf("%s %q done=%v", how, headline, done))
+	g.writes[channel] = append(g.writes[channel], fmt.Sprintf("%s %q done=%v", how, headline, done))
 	shown := fmt.Sprint(platform, " ", headline)
 	if done && g.told[shown].IsZero() {
 		g.told[shown] = time.Now()
@@ -210,7 +218,7 @@ func (g *gate) tell(platform int, body []byte, done bool, how, channel string) {
 func (g *gate) written(channel string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return strings.Join(g.log[channel], "\n")
+	return strings.Join(g.writes[channel], "\n")
 }
 
 func (g *gate) asked() int {
@@ -260,4 +268,83 @@ func amended(name string, edits int) string {
 		return name
 	}
 	return name + ", amended" + strings.Repeat("!", edits)
+}
+
+// A coroner watches what replicas that were killed hold on to.
+type coroner struct {
+	conn *pgx.Conn
+	stop chan struct{} // closed to end the watch
+	done chan struct{} // closed when it has ended
+
+	mu      sync.Mutex
+	died    map[string]time.Time // by the owner of claims
+	longest time.Duration        // for which something stayed claimed by the dead
+	err     error
+}
+
+func newCoroner(ctx context.Context, dsn string) (*coroner, error) {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	c := &coroner{conn: conn, stop: make(chan struct{}), done: make(chan struct{}), died: map[string]time.Time{}}
+	go c.watch(ctx) // ends with end
+	return c, nil
+}
+
+// note says that a replica of that name is dead.
+func (c *coroner) note(ctx context.Context, replica string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var owner string
+	err := c.conn.QueryRow(ctx, `SELECT owner FROM replica WHERE name = $1`, replica).Scan(&owner)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) { // one that had not joined yet has claimed nothing
+		c.err = err
+	}
+	c.died[owner] = time.Now()
+}
+
+func (c *coroner) watch(ctx context.Context) {
+	defer close(c.done)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.stop:
+			return
+		case <-tick.C:
+			c.look(ctx)
+		}
+	}
+}
+
+func (c *coroner) look(ctx context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rows, err := c.conn.Query(ctx, `
+		SELECT owner FROM lane WHERE expires > clock_timestamp() UNION SELECT owner FROM source WHERE expires > clock_timestamp()
+		UNION SELECT owner FROM hold WHERE expires > clock_timestamp()`)
+	if err != nil {
+		c.err = err
+		return
+	}
+	owners, err := pgx.CollectRows(rows, pgx.RowTo[*string])
+	if err != nil {
+		c.err = err
+	}
+	for _, o := range owners {
+		if o == nil {
+			continue
+		}
+		if died, ok := c.died[*o]; ok {
+			c.longest = max(c.longest, time.Since(died))
+		}
+	}
+}
+
+// end ends the watch, and returns how long the dead held on to something.
+func (c *coroner) end(ctx context.Context) (time.Duration, error) {
+	close(c.stop)
+	<-c.done
+	return c.longest, errors.Join(c.err, c.conn.Close(ctx))
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -38,7 +40,7 @@ const (
 	fleetReplicas = 3
 	fleetSources  = 200
 	fleetChannels = 50 // on each of two platforms; a source has one of each
-	fleetEntries  = 6  // of each source by the end
+	fleetEntries  = 12 // of each source, at most
 	fleetEdits    = 9  // of an entry, at most
 )
 
@@ -73,8 +75,7 @@ func (s *fleetSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `<html><head><script type="application/ld+json">%s</script></head></html>`, page)
 }
 
-// change adds entries to some pages and edits others, until each has as many as
-// there are to be.
+// change adds entries to some pages and edits others.
 func (s *fleetSite) change(r *rand.Rand, pages int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,32 +112,22 @@ func (s *fleetSite) add(n int) {
 	s.appeared[headline] = time.Now()
 }
 
-// fill adds what is missing to every page.
-func (s *fleetSite) fill() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for n := range s.pages {
-		for len(s.pages[n]) < fleetEntries {
-			s.add(n)
-		}
-	}
-}
-
 var pier = regexp.MustCompile(`Pier (\d+) sees boat (\d+)(?:, amended!+)?`)
 
 // A fleet is several replicas, what they share, and where they post.
 type fleet struct {
 	*testing.T
-	site    *fleetSite
-	slack   *slacktest.Server
-	discord *discordtest.Server
-	server  *pgtest.Server
-	random  *rand.Rand
-	gate    *gate
-	run     func(i int) *program
-	crew    [fleetReplicas]*program
-	ended   *program  // one of them, that was asked to end
-	began   time.Time // of what happens to them at the moment
+	site     *fleetSite
+	slack    *slacktest.Server
+	discord  *discordtest.Server
+	server   *pgtest.Server
+	random   *rand.Rand
+	gate     *gate
+	database string
+	run      func(i int) *program
+	crew     [fleetReplicas]*program
+	ended    *program  // one of them, that was asked to end
+	began    time.Time // of what happens to them at the moment
 }
 
 // newFleet starts the replicas on a database that the given function makes.
@@ -165,7 +156,8 @@ func newFleet(t *testing.T, database func(*pgtest.Server) string) *fleet {
 	f.gate = gate
 	web := httptest.NewServer(f.site)
 	t.Cleanup(web.Close)
-	f.run = f.program(web.URL, database(f.server))
+	f.database = database(f.server)
+	f.run = f.program(web.URL, f.database)
 	for i := range f.crew {
 		f.crew[i] = f.run(i)
 	}
@@ -249,7 +241,7 @@ func (f *fleet) strike(s snare) strike {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for range 200 { // 100 s
-		f.site.change(f.random, 20)
+		f.site.change(f.random, 6)
 		select {
 		case c := <-caught:
 			return c
@@ -323,19 +315,23 @@ func (f *fleet) differs(channel int, cards []string) error {
 	return nil
 }
 
-// right waits until every channel shows what it should, and says how long that
-// took.
+// right waits until every channel shows what it should, and checks that nothing
+// waited for longer than it takes the others to notice that one is lost.
 func (f *fleet) right(what string) {
+	f.Helper()
+	if longest := f.comeRight(what); longest > fleetStall {
+		f.Errorf("%s: a change waited %v", what, longest)
+	}
+}
+
+// comeRight waits until every channel shows what it should, and returns how long
+// the change waited that waited longest.
+func (f *fleet) comeRight(what string) time.Duration {
 	f.Helper()
 	began := time.Now()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		err := f.wrong()
-		if err == nil {
-			f.tell(what, time.Since(began))
-			break
-		}
+	for err := f.wrong(); err != nil; err = f.wrong() {
 		f.alive()
 		if time.Since(began) > fleetPatience {
 			for i, p := range f.crew {
@@ -346,18 +342,13 @@ func (f *fleet) right(what string) {
 		}
 		<-tick.C
 	}
+	took := time.Since(began)
 	if twice := f.discord.Doubles(); len(twice) > 0 {
 		f.Errorf("%s: these stand twice on Discord: %q", what, twice)
 	}
 	if met := f.gate.overlapped(); len(met) > 0 {
 		f.Errorf("%s: %d writes met another in their channel: %q", what, len(met), met[:min(len(met), 3)])
 	}
-	f.began = time.Now()
-}
-
-// tell says how things went since the last time.
-func (f *fleet) tell(what string, took time.Duration) {
-	f.Helper()
 	const short = 10 * time.Millisecond
 	waits := f.gate.waits(f.site, f.began)
 	if len(waits) == 0 {
@@ -366,9 +357,8 @@ func (f *fleet) tell(what string, took time.Duration) {
 	longest := waits[len(waits)-1]
 	f.Logf("%s: all channels right %v after the last change, %d posts in all; %d changes shown after %v (median), %v (longest)",
 		what, took.Round(short), f.posts(), len(waits), waits[len(waits)/2].Round(short), longest.Round(short))
-	if longest > fleetStall {
-		f.Errorf("%s: a change waited %v", what, longest)
-	}
+	f.began = time.Now()
+	return longest
 }
 
 // fleetStall is longer than the others believe in a replica that is not heard
@@ -422,7 +412,7 @@ func TestReplicas(t *testing.T) {
 	f.right("connections were cut")
 	f.drained()
 
-	f.site.fill()
+	f.site.change(f.random, fleetSources)
 	f.right("at last")
 	f.end()
 }
@@ -434,13 +424,21 @@ func (f *fleet) killed(points int) {
 	if points == 0 {
 		return
 	}
+	dead, err := newCoroner(f.Context(), f.database)
+	if err != nil {
+		f.Fatal(err)
+	}
 	late := -1 // a replica that is still to be started
 	count := map[moment]int{}
 	for i := range points {
 		at := moments[i%len(moments)]
 		c := f.strike(snare{
 			writes: 1 + f.random.IntN(40), at: at, delay: time.Duration(f.random.IntN(5000)) * time.Microsecond,
-			strike: f.kill, drop: true,
+			strike: func(i int) {
+				f.kill(i)
+				dead.note(f.Context(), f.nameOf(i))
+			},
+			drop: true,
 		})
 		count[at]++
 		if late >= 0 {
@@ -455,7 +453,26 @@ func (f *fleet) killed(points int) {
 	if late >= 0 {
 		f.crew[late] = f.run(late)
 	}
-	f.right(fmt.Sprintf("killed %v", count))
+	f.comeRight(fmt.Sprintf("killed %v", count)) // who waits may be struck again and again
+	longest, err := dead.end(f.Context())
+	if err != nil {
+		f.Error(err)
+	}
+	f.Logf("what the dead had claimed was free after %v at most", longest.Round(10*time.Millisecond))
+	if longest > fleetStall {
+		f.Errorf("a claim of a dead replica was not free after %v", longest)
+	}
+}
+
+var joined = regexp.MustCompile(`share of the platforms' limits" replica=(\S+)`)
+
+// nameOf returns what a replica calls itself; "" if it has not joined the others.
+func (f *fleet) nameOf(i int) string {
+	out, _ := f.crew[i].output()
+	if m := joined.FindStringSubmatch(out); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // stopped stops a replica when the platform has taken a card of which it has not
@@ -465,7 +482,7 @@ func (f *fleet) stopped() {
 	f.Helper()
 	f.site.change(f.random, 30)
 	began := time.Now()
-	c := f.strike(snare{writes: 1 + f.random.IntN(10), at: unheard, strike: func(i int) { _ = f.crew[i].cmd.Process.Signal(syscall.SIGSTOP) }})
+	c := f.strike(snare{writes: 1 + f.random.IntN(10), at: unheard, strike: f.stop})
 	f.Logf("replica %d is stopped while it writes into %s", c.replica, c.channel)
 	f.site.changeChannel(f.random, f.numberOf(c.channel))
 	f.right("one is stopped")
@@ -482,6 +499,31 @@ func (f *fleet) stopped() {
 		return nil
 	}
 	if err := eventually(given); err != nil {
+		f.Error(err)
+	}
+}
+
+// stop stops a replica, all of it: a thread that runs on another processor may
+// go on for a while after the signal.
+func (f *fleet) stop(i int) {
+	p := f.crew[i].cmd.Process
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		f.Error(err)
+	}
+	still := func() error {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Pid))
+		if err != nil {
+			return err
+		}
+		for _, name := range threads { // none where there is no /proc
+			stat, err := os.ReadFile(name)
+			if err == nil && !strings.Contains(string(stat), ") T ") {
+				return fmt.Errorf("runs on: %s", stat)
+			}
+		}
+		return nil
+	}
+	if err := eventually(still); err != nil {
 		f.Error(err)
 	}
 }
