@@ -74,6 +74,9 @@ const (
 	// maxQueue is how many porters wait for the pace of an adapter. More would
 	// not be served sooner, and what is urgent would stand in line behind them.
 	maxQueue = 32
+	// fewAdapters are asked for lanes one by one; of more it is asked first which
+	// have any.
+	fewAdapters = 4
 	// defaultLanes lets commits of the ledger, which take milliseconds, serve
 	// many deliveries each.
 	defaultLanes = 256
@@ -239,6 +242,16 @@ func (d *dispatcher) finished(ctx context.Context, r laneResult) error {
 // when to look again; zero if nothing will become due by itself.
 func (d *dispatcher) claim(ctx, sendCtx context.Context) (next time.Time, err error) {
 	active, next := d.active(sendCtx)
+	if len(active) > fewAdapters {
+		busy, due, err := d.store.Busy(ctx, active)
+		if fatal(err) {
+			return next, fmt.Errorf("look for lanes that are due: %w", err)
+		}
+		if err != nil {
+			return next, nil //nolint:nilerr // being stopped is no error
+		}
+		active, next = busy, earliest(next, due)
+	}
 	for _, name := range active {
 		free := d.free(name)
 		if free <= 0 {

@@ -215,6 +215,10 @@ type Outbox interface {
 	// longest due. next is when the earliest of the other, unclaimed lanes of
 	// these adapters becomes due; zero if none will by itself.
 	ClaimLanes(ctx context.Context, adapters []string, n int, ttl time.Duration) (lanes []Lane, next time.Time, err error)
+	// Busy returns which of the adapters have an unclaimed lane that is due, in no
+	// order, and when the first lane of any of the others becomes due; zero if
+	// none will by itself.
+	Busy(ctx context.Context, adapters []string) (busy []string, next time.Time, err error)
 	// Begin takes the first due delivery of the lane, saves that an attempt
 	// begins, and returns it with all that is needed to compose and place the
 	// card. ok is false when nothing is due in the lane. First come deliveries

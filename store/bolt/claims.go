@@ -391,12 +391,7 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	for l := c.sent.top(); l != nil && !l.expires.After(now); l = c.sent.top() {
-		if !l.secure(now) {
-			l.token = 0
-		}
-		c.putLane(l)
-	}
+	c.reclaim(now)
 	for _, name := range adapters {
 		c.ripen(c.adapters[name], now)
 	}
@@ -411,6 +406,39 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 		lanes = append(lanes, store.Lane{Channel: l.channel, Pending: len(l.held), Token: l.token, Expires: l.expires.UTC()})
 	}
 	return lanes, c.nextDue(adapters, now).UTC(), nil
+}
+
+// Busy implements [store.Outbox].
+func (s *Store) Busy(ctx context.Context, adapters []string) (busy []string, next time.Time, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, time.Time{}, err
+	}
+	defer s.leave()
+	c := s.claims
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.reclaim(now)
+	for _, name := range adapters {
+		one := []string{name}
+		c.ripen(c.adapters[name], now)
+		if c.first(one) != nil {
+			busy = append(busy, name)
+		} else {
+			next = earliest(next, c.nextDue(one, now))
+		}
+	}
+	return busy, next.UTC(), nil
+}
+
+// reclaim takes back the lanes whose claims have run out.
+func (c *claims) reclaim(now time.Time) {
+	for l := c.sent.top(); l != nil && !l.expires.After(now); l = c.sent.top() {
+		if !l.secure(now) {
+			l.token = 0
+		}
+		c.putLane(l)
+	}
 }
 
 // ripen moves the lanes that have waited long enough to the ready ones.

@@ -56,6 +56,38 @@ func (s *Store) ClaimLanes(ctx context.Context, adapters []string, n int, ttl ti
 	return lanes, next, err
 }
 
+// Busy implements [store.Outbox].
+func (s *Store) Busy(ctx context.Context, adapters []string) (busy []string, next time.Time, err error) {
+	names := make([]string, len(adapters))
+	own := make(map[string]string, len(adapters))
+	for i, a := range adapters {
+		names[i] = name(a)
+		own[names[i]] = a
+	}
+	err = s.direct(ctx, func(t *txn) error {
+		busy, next = nil, time.Time{}
+		rows, err := t.Query(t.ctx, `
+			SELECT adapter, min(wake), min(wake) <= clock_timestamp() FROM lane
+			WHERE adapter = ANY($1) AND wake IS NOT NULL AND (expires IS NULL OR expires <= clock_timestamp()) GROUP BY adapter`, names)
+		if err != nil {
+			return err
+		}
+		var adapter string
+		var wake *time.Time
+		var due bool
+		_, err = pgx.ForEachRow(rows, []any{&adapter, &wake, &due}, func() error {
+			if due {
+				busy = append(busy, own[adapter])
+			} else if at := s.local(wake); next.IsZero() || at.Before(next) {
+				next = at
+			}
+			return nil
+		})
+		return err
+	})
+	return busy, next, err
+}
+
 const claimLanes = `
 	WITH free AS MATERIALIZED (
 		SELECT adapter, channel FROM lane

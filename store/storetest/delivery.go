@@ -144,6 +144,33 @@ var orderCases = []testCase{
 		p.ok(p.s.Release(p.ctx, b, time.Time{}))
 		p.same("due", p.due(), []string{"c", "b", "a"})
 	}},
+	{"which adapters are busy", func(p *probe) {
+		other := func(id string) chat.Channel { return chat.Channel{Adapter: "other", ID: id} }
+		busy := func(want ...string) (next time.Time) {
+			p.Helper()
+			got, next, err := p.s.Busy(p.ctx, []string{"test", "other", "none"})
+			p.ok(err)
+			slices.Sort(got)
+			p.same("busy", got, want)
+			return next
+		}
+		if next := busy(); !next.IsZero() {
+			p.Errorf("empty ledger: next %v", next)
+		}
+		p.sync([]news.Source{source("harbour")}, append(subscribe("harbour", "a"), store.Subscription{Source: "harbour", Channel: other("b")})...)
+		p.record("harbour", added(entry("e1", 1, "One")))
+		busy("other", "test")
+		a := p.lane("a")
+		busy("other")
+		later := time.Now().Add(long)
+		p.ok(p.s.Postpone(p.ctx, a, p.begin(a).Delivery.ID, store.Postponement{Until: later}))
+		p.ok(p.s.Release(p.ctx, a, time.Time{}))
+		busy("other")
+		lanes, _, err := p.s.ClaimLanes(p.ctx, []string{"other"}, 9, long)
+		p.ok(err)
+		p.same("lanes", len(lanes), 1)
+		p.same("next", busy(), later.UTC())
+	}},
 	{"at most n lanes, and when the next is due", func(p *probe) {
 		p.follow("harbour", "a", "b", "c")
 		if _, next := p.claimLanes(0, long); !next.IsZero() {
