@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -156,9 +157,7 @@ func (g *gate) pass(w http.ResponseWriter, r *http.Request, replica, platform in
 	if s != nil && s.drop && s.at == unheard {
 		panic(http.ErrAbortHandler)
 	}
-	for k, v := range answer.Header() {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // who asked is gone
 	if s != nil && s.at == answered {

@@ -41,7 +41,7 @@ func TestReplicasFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := f.posts()
-	for range 10 {
+	for range 3 {
 		f.site.change(f.random, 2*fleetSources)
 	}
 	f.settle(1<<20, 8*time.Second)

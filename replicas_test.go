@@ -220,7 +220,7 @@ sources:
 // databaseURL makes a URL of settings as "host=h port=p user=u dbname=d".
 func databaseURL(dsn string) string {
 	set := map[string]string{}
-	for _, s := range strings.Fields(dsn) {
+	for s := range strings.FieldsSeq(dsn) {
 		k, v, _ := strings.Cut(s, "=")
 		set[k] = v
 	}

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -128,7 +129,8 @@ func launch(settings ...string) (s *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "pullquote-postgres-")
+	sweep()
+	dir, err := os.MkdirTemp("", prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +154,41 @@ func launch(settings ...string) (s *Server, err error) {
 	return s, s.start()
 }
 
+// prefix begins the names of the servers' folders.
+const prefix = "pullquote-postgres-"
+
+// sweep removes the folders of servers whose tests were killed. The servers
+// ended with them.
+func sweep() {
+	const old = time.Hour                                             // a younger one may be about to start
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*")) // the pattern is a good one
+	for _, dir := range dirs {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > old && !serves(dir) {
+			_ = os.RemoveAll(dir) // another user's stays
+		}
+	}
+}
+
+// serves reports whether the server of a folder runs.
+func serves(dir string) bool {
+	file, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist)
+	}
+	line, _, _ := strings.Cut(string(file), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		return true
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = p.Release() }()
+	err = p.Signal(syscall.Signal(0))
+	return err == nil || errors.Is(err, os.ErrPermission)
+}
+
 // freePort returns a port that nobody listens on at the moment.
 func freePort() (int, error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -168,7 +205,7 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 // command returns a program of PostgreSQL's as an ordinary user, which it
 // insists on.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd := exec.CommandContext(context.Background(), filepath.Join(s.bin, name), args...) // it is stopped, not cut off
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	ordinary(cmd)
@@ -285,6 +322,19 @@ func (s *Server) address(database string) string { return s.dsn + " dbname=" + d
 func (s *Server) must(tb testing.TB, query string) {
 	tb.Helper()
 	if err := s.ask(tb.Context(), "postgres", query); err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+}
+
+// Exec runs a statement in the database at an address that this package gave.
+func (s *Server) Exec(tb testing.TB, dsn, query string) {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(tb.Context())) }()
+	if _, err := conn.Exec(tb.Context(), query); err != nil {
 		tb.Fatalf("%s: %v", query, err)
 	}
 }
