@@ -104,7 +104,7 @@ func New(o Options) (*Bot, error) {
 	b.dispatcher = newDispatcher(o, log, b.observer)
 	b.poller = newPoller(o, log, b.observer)
 	b.poller.wake, b.poller.tell = b.dispatcher.wake, b.dispatcher.tell
-	b.replica = newReplica(o, log, b.heard)
+	b.replica = newReplica(o, log, b.observer, b.heard)
 	b.dispatcher.claims = b.replica.claims
 	return b, b.poller.follow(o.Sources)
 }

@@ -508,6 +508,9 @@ func (o *watcher) Delivered(src news.SourceID, ch chat.Channel, _, seen, sent ti
 	o.say(fmt.Sprintf("%s %s after %v edit=%v", src, ch, sent.Sub(seen), edit))
 }
 
+func (o *watcher) Claimed(string, int, time.Duration) {}
+func (o *watcher) Shared(string, chat.Share)          {}
+
 func (o *watcher) Refused(ch chat.Channel, r chat.Reason) { o.say(fmt.Sprintf("%s %s", ch, r)) }
 
 func (o *watcher) Latency(news.SourceID) (a, b [3]time.Duration, n int) { return a, b, 0 }

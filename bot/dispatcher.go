@@ -257,7 +257,11 @@ func (d *dispatcher) claim(ctx, sendCtx context.Context) (next time.Time, err er
 		if free <= 0 {
 			continue // somebody of this adapter finishes first
 		}
+		began := time.Now()
 		lanes, due, err := d.store.ClaimLanes(ctx, []string{name}, free, laneLease)
+		if len(lanes) > 0 {
+			d.observer.Claimed("lane", len(lanes), time.Since(began))
+		}
 		if fatal(err) {
 			return next, fmt.Errorf("claim lanes: %w", err)
 		}

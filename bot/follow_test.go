@@ -502,6 +502,9 @@ type counter struct {
 	outcomes map[string]int
 }
 
+func (c *counter) Claimed(string, int, time.Duration) {}
+func (c *counter) Shared(string, chat.Share)          {}
+
 func (c *counter) Polled(_ news.SourceID, outcome string, _ time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

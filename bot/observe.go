@@ -19,6 +19,12 @@ type Observer interface {
 	Delivered(source news.SourceID, ch chat.Channel, published, seen, sent time.Time, edit bool)
 	// Refused tells of a request that a platform did not accept.
 	Refused(ch chat.Channel, reason chat.Reason)
+	// Claimed tells of n sources ("source") or channels ("lane") that were claimed
+	// in the ledger in so long.
+	Claimed(what string, n int, took time.Duration)
+	// Shared tells the replica's name and its place among those that live, when
+	// that has changed.
+	Shared(replica string, s chat.Share)
 	// Latency returns percentiles of the time from publication and from first
 	// sight to the card, for one source ("" = all), and how many cards they rest
 	// on; 0 of those means that the rest is zero too.
@@ -30,6 +36,10 @@ type Percentiles = [3]time.Duration // 50, 95, 99 %
 
 // unobserved is the Observer of a bot that has none.
 type unobserved struct{}
+
+func (unobserved) Claimed(string, int, time.Duration) {}
+
+func (unobserved) Shared(string, chat.Share) {}
 
 func (unobserved) Polled(news.SourceID, string, time.Duration) {}
 

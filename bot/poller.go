@@ -209,7 +209,11 @@ func (p *poller) pollDue(ctx context.Context) error {
 			return nil
 		}
 		free := 1 + p.takeFree()
+		began := time.Now()
 		leases, err := p.store.ClaimDue(ctx, free, pollLease)
+		if len(leases) > 0 {
+			p.observer.Claimed("source", len(leases), time.Since(began))
+		}
 		for range free - len(leases) {
 			<-p.slots
 		}

@@ -24,6 +24,7 @@ type replica struct {
 	store    store.Store
 	adapters []chat.Adapter
 	log      *slog.Logger
+	observer Observer
 	heard    func(context.Context) // another replica did something
 	share    atomic.Pointer[chat.Share]
 	alive    atomic.Pointer[time.Time] // until then the others believe that it lives; nil: there are none
@@ -38,8 +39,8 @@ const (
 	joining = 2 * beatEvery
 )
 
-func newReplica(o Options, log *slog.Logger, heard func(context.Context)) *replica {
-	r := &replica{name: o.Replica, store: o.Store, adapters: o.Adapters, log: log, heard: heard}
+func newReplica(o Options, log *slog.Logger, observer Observer, heard func(context.Context)) *replica {
+	r := &replica{name: o.Replica, store: o.Store, adapters: o.Adapters, log: log, observer: observer, heard: heard}
 	if r.name == "" {
 		r.name = rand.Text()
 	}
@@ -118,6 +119,7 @@ func (r *replica) take(share chat.Share) {
 	if before := r.share.Swap(&share); *before == share {
 		return
 	}
+	r.observer.Shared(r.name, share)
 	if share.Of > 1 {
 		r.log.Info("share of the platforms' limits", "replica", r.name, "rank", share.Rank, "replicas", share.Of)
 	}

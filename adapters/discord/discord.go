@@ -103,8 +103,9 @@ type Adapter struct {
 	retry      time.Duration // first pause of what is tried again; shorter in tests
 	deferAfter time.Duration // a slow handler is announced after this; shorter in tests
 
-	mu   sync.Mutex
-	self string // the bot user's id; "" until known
+	mu    sync.Mutex
+	self  string          // the bot user's id; "" until known
+	keeps map[string]bool // shards that this replica keeps
 
 	places      *memory[place]  // by channel
 	directs     *memory[string] // channels of direct messages, by user

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -226,10 +228,33 @@ func (c *crew) hold(ctx context.Context, k int) bool {
 	return true
 }
 
+// Connections returns which of the bot's gateway connections this replica
+// keeps, each as "k/n", of those that are divided between replicas.
+func (a *Adapter) Connections() (list []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Sorted(maps.Keys(a.keeps))
+}
+
+// keeping notes that a shard is kept, or is no more.
+func (a *Adapter) keeping(sh shard, yes bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.keeps == nil {
+		a.keeps = map[string]bool{}
+	}
+	a.keeps[sh.String()] = true
+	if !yes {
+		delete(a.keeps, sh.String())
+	}
+}
+
 // run keeps a shard's connection for as long as it is held.
 func (c *crew) run(ctx context.Context, giveUp context.CancelFunc, sh shard, h *held) {
 	log := c.a.log.With("shard", sh.String())
 	log.Info("gateway connection taken")
+	c.a.keeping(sh, true)
+	defer c.a.keeping(sh, false)
 	var renewals sync.WaitGroup
 	renewals.Go(func() {
 		if err := h.keep(ctx, c.a.lease); err != nil {

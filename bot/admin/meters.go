@@ -19,6 +19,9 @@ type meters struct {
 	refusals   *prometheus.CounterVec
 	bySource   *prometheus.HistogramVec
 	byChannel  *prometheus.HistogramVec
+	claims     *prometheus.HistogramVec
+	replica    *prometheus.GaugeVec
+	replicas   prometheus.Gauge
 }
 
 // Bounds of the histograms, in seconds. A card is late after minutes; a reading
@@ -46,10 +49,18 @@ func newMeters(version string) *meters {
 			Name: "pullquote_channel_card_seconds", Help: "Time to a new card, since its entry was published or seen, by channel.", Buckets: cardBuckets},
 			[]string{"channel", "since"}),
 	}
+	m.claims = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "pullquote_claim_seconds", Help: "How long it took to claim sources or lanes in the ledger.",
+		Buckets: []float64{0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5}}, []string{"what"})
+	m.replica = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "pullquote_replica_rank", Help: "Place of this replica, from 0, among those that share the ledger."}, []string{"replica"})
+	m.replicas = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "pullquote_replicas", Help: "Replicas that share the ledger and live."})
+	m.replicas.Set(1)
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "pullquote_build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version}})
 	build.Set(1)
-	m.registry.MustRegister(m.polls, m.pollTime, m.deliveries, m.refusals, m.bySource, m.byChannel, build,
+	m.registry.MustRegister(m.polls, m.pollTime, m.deliveries, m.refusals, m.bySource, m.byChannel, m.claims, m.replica, m.replicas, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -86,9 +97,27 @@ func (m *meters) handler(g gauges) http.Handler {
 		defer cancel()
 		now := prometheus.NewRegistry()
 		st, err := g.status(ctx)
-		now.MustRegister(ledgerCollector{status: st, known: err == nil, pushes: g.pushes()})
+		now.MustRegister(shardCollector(g.shards()), ledgerCollector{status: st, known: err == nil, pushes: g.pushes()})
 		promhttp.HandlerFor(prometheus.Gatherers{m.registry, now}, promhttp.HandlerOpts{}).ServeHTTP(w, r)
 	})
+}
+
+// A shardCollector is the gateway connections that adapters keep, by adapter.
+type shardCollector map[string][]string
+
+var shardDesc = prometheus.NewDesc("pullquote_gateway_shard", "1 for each gateway connection that this replica keeps, of those that replicas divide.",
+	[]string{"adapter", "shard"}, nil)
+
+// Describe names the series.
+func (c shardCollector) Describe(ch chan<- *prometheus.Desc) { ch <- shardDesc }
+
+// Collect gives the figures.
+func (c shardCollector) Collect(ch chan<- prometheus.Metric) {
+	for adapter, list := range c {
+		for _, s := range list[:min(len(list), maxLabels)] {
+			ch <- prometheus.MustNewConstMetric(shardDesc, prometheus.GaugeValue, 1, adapter, s)
+		}
+	}
 }
 
 // A ledgerCollector is what the ledger said for one scrape.

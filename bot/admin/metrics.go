@@ -82,6 +82,18 @@ func (m *Metrics) Refused(ch chat.Channel, reason chat.Reason) {
 	m.meters.refused(ch.Adapter, reason.String())
 }
 
+// Claimed measures how long a claim in the ledger took.
+func (m *Metrics) Claimed(what string, _ int, took time.Duration) {
+	m.meters.claims.WithLabelValues(what).Observe(took.Seconds())
+}
+
+// Shared notes the replica's place among those that live.
+func (m *Metrics) Shared(replica string, s chat.Share) {
+	m.meters.replica.Reset()
+	m.meters.replica.WithLabelValues(replica).Set(float64(s.Rank))
+	m.meters.replicas.Set(float64(max(s.Of, 1)))
+}
+
 // Latency returns percentiles of the time from publication and from first
 // sight to the card over the newest cards of a source ("" = of all), and how
 // many cards they rest on.

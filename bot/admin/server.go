@@ -40,6 +40,7 @@ type Server struct {
 type gauges struct {
 	status func(context.Context) (Status, error)
 	pushes func() map[string]int64
+	shards func() map[string][]string
 }
 
 const (
@@ -107,7 +108,7 @@ func (s *Server) newPages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { sayText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.o.Metrics.meters.handler(gauges{s.o.Local.Status, s.o.Pushes}))
+	mux.Handle("GET /metrics", s.o.Metrics.meters.handler(gauges{s.o.Local.Status, s.o.Pushes, s.shards}))
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /source", s.source)
 	mux.HandleFunc("GET /entry", s.entry)
@@ -236,4 +237,15 @@ func sayJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // who asked is gone
+}
+
+// shards returns the gateway connections that adapters keep, by adapter.
+func (s *Server) shards() map[string][]string {
+	kept := make(map[string][]string)
+	for _, a := range s.o.Adapters {
+		if c, ok := a.(interface{ Connections() []string }); ok {
+			kept[a.Name()] = c.Connections()
+		}
+	}
+	return kept
 }
