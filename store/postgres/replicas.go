@@ -101,10 +101,12 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 	if err := s.measure(ctx); err != nil {
 		return share, err
 	}
-	dead := 0
+	freed := 0
 	err = s.direct(ctx, func(t *txn) error {
 		batch := &pgx.Batch{}
-		batch.Queue(buryReplicas, name(replica), s.self).QueryRow(func(row pgx.Row) error { return row.Scan(&dead) })
+		batch.Queue(retireReplica, name(replica), s.self)
+		batch.Queue(freeDead, name(replica)).QueryRow(func(row pgx.Row) error { return row.Scan(&freed) })
+		batch.Queue(forgetDead)
 		if ttl > 0 {
 			batch.Queue(`INSERT INTO replica (name, owner, joined, until) VALUES ($1, $2, clock_timestamp(), clock_timestamp() + $3)
 				ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until`, name(replica), s.self, ttl)
@@ -116,7 +118,7 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 			QueryRow(func(row pgx.Row) error { return row.Scan(&share.Rank, &share.Of) })
 		return t.SendBatch(t.ctx, batch).Close()
 	})
-	if dead > 0 {
+	if freed > 0 {
 		s.ring()
 	}
 	if ttl <= 0 {
@@ -125,24 +127,30 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 	return share, err
 }
 
-// buryReplicas forgets the replicas that are not heard of, and the one that had
-// this one's name before, and frees what they had claimed.
-const buryReplicas = `
-	WITH dead AS (
-		DELETE FROM replica WHERE name IN (
-			SELECT name FROM replica WHERE until < clock_timestamp() AND name <> $1 OR name = $1 AND owner <> $2
-			ORDER BY name FOR UPDATE SKIP LOCKED
-		) RETURNING owner
+// retireReplica sets aside the row of who had this replica's name before.
+const retireReplica = `UPDATE replica SET name = name || ' ' || owner, until = least(until, clock_timestamp() - interval '1 ms')
+	WHERE name = $1 AND owner <> $2`
+
+// freeDead frees what replicas had claimed that are not heard of. It does so at
+// every beat, not once: what one of them asked for last may be granted by the
+// server after it died, and one that was held up may claim before it beats again.
+const freeDead = `
+	WITH dead AS MATERIALIZED (
+		SELECT owner FROM replica WHERE until < clock_timestamp() AND name <> $1
 	), lanes AS (
 		UPDATE lane SET expires = NULL WHERE (adapter, channel) IN (
-			SELECT adapter, channel FROM lane WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) ORDER BY adapter, channel FOR UPDATE)
+			SELECT adapter, channel FROM lane WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) FOR UPDATE SKIP LOCKED) RETURNING 1
 	), sources AS (
 		UPDATE source SET expires = NULL WHERE id IN (
-			SELECT id FROM source WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) ORDER BY id FOR UPDATE)
+			SELECT id FROM source WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) FOR UPDATE SKIP LOCKED) RETURNING 1
 	), holds AS (
 		UPDATE hold SET expires = NULL WHERE key IN (
-			SELECT key FROM hold WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) ORDER BY key FOR UPDATE)
-	) SELECT count(*) FROM dead`
+			SELECT key FROM hold WHERE expires IS NOT NULL AND owner IN (SELECT owner FROM dead) FOR UPDATE SKIP LOCKED) RETURNING 1
+	) SELECT (SELECT count(*) FROM lanes) + (SELECT count(*) FROM sources) + (SELECT count(*) FROM holds)`
+
+// forgetDead forgets the replicas of which nothing can be claimed any more.
+const forgetDead = `DELETE FROM replica WHERE name IN (
+	SELECT name FROM replica WHERE until < clock_timestamp() - interval '10 min' FOR UPDATE SKIP LOCKED)`
 
 // Woken implements [store.Replicas].
 func (s *Store) Woken() <-chan struct{} { return s.woken }

@@ -115,6 +115,34 @@ func TestDeadReplica(t *testing.T) {
 	}
 }
 
+// TestLateClaim checks that the dead keep nothing that they are granted after
+// they were found dead, neither one that is not heard of nor one whose name
+// another has taken.
+func TestLateClaim(t *testing.T) {
+	ctx := t.Context()
+	list := replicas(t, 3)
+	slow, gone, heir := list[0], list[1], list[2]
+	_, err := slow.Beat(ctx, "slow", time.Microsecond)
+	check(t, err)
+	_, err = gone.Beat(ctx, "pier", time.Hour)
+	check(t, err)
+	_, err = heir.Beat(ctx, "pier", time.Hour) // it was started again
+	check(t, err)
+	for key, dead := range map[string]*Store{"shard/0": slow, "shard/1": gone} {
+		_, err := dead.Hold(ctx, key, time.Hour)
+		check(t, err)
+	}
+	share, err := heir.Beat(ctx, "pier", time.Hour)
+	if err != nil || share != (chat.Share{Of: 1}) {
+		t.Errorf("share %+v, %v", share, err)
+	}
+	for _, key := range []string{"shard/0", "shard/1"} {
+		if _, err := heir.Hold(ctx, key, time.Hour); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
 // TestWoken checks that a replica hears of what another makes due, and not of
 // what it does itself.
 func TestWoken(t *testing.T) {
