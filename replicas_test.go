@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pullquote/pullquote/adapters/discord/discordtest"
 	"github.com/pullquote/pullquote/adapters/slack/slacktest"
 	"github.com/pullquote/pullquote/store/postgres/pgtest"
@@ -338,6 +340,7 @@ func (f *fleet) comeRight(what string) time.Duration {
 				out, _ := p.output()
 				f.Logf("replica %d:\n%s", i, loud(out))
 			}
+			f.Logf("the database:\n%s", f.asked())
 			f.Fatalf("%s: not within %v: %v", what, fleetPatience, err)
 		}
 		<-tick.C
@@ -361,13 +364,42 @@ func (f *fleet) comeRight(what string) time.Duration {
 	return longest
 }
 
+// asked returns what the database says of itself.
+func (f *fleet) asked() string {
+	conn, err := pgx.Connect(f.Context(), f.database)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = conn.Close(f.Context()) }()
+	var sb strings.Builder
+	for _, query := range []string{
+		`SELECT row_to_json(r)::text FROM replica r`,
+		`SELECT json_build_array(adapter, channel, wake, until, expires, owner)::text FROM lane WHERE wake IS NOT NULL OR expires IS NOT NULL LIMIT 20`,
+		`SELECT json_build_array(id, due, expires, owner)::text FROM source WHERE expires IS NOT NULL LIMIT 20`,
+		`SELECT json_build_array(pid, pg_blocking_pids(pid), state, wait_event_type, wait_event, xact_start, state_change, left(query, 120))::text
+			FROM pg_stat_activity WHERE datname = current_database() AND (state <> 'idle' OR xact_start IS NOT NULL)`,
+		`SELECT 'connections: ' || count(*) || ' at ' || clock_timestamp() FROM pg_stat_activity`,
+	} {
+		rows, err := conn.Query(f.Context(), query)
+		if err == nil {
+			var lines []string
+			lines, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			sb.WriteString(strings.Join(lines, "\n") + "\n")
+		}
+		if err != nil {
+			sb.WriteString(err.Error() + "\n")
+		}
+	}
+	return sb.String()
+}
+
 // fleetStall is longer than the others believe in a replica that is not heard
 // of (10 s), with what it takes them to notice (a beat, and a look at what is
 // due), and far shorter than its claims would last (90 s).
 const fleetStall = 30 * time.Second
 
 // fleetPatience is far longer than fleetStall.
-const fleetPatience = 60 * time.Second
+const fleetPatience = 40 * time.Second
 
 // settle lets the replicas work for a while, until so many posts more took
 // effect or the time is over.
