@@ -135,7 +135,7 @@ const retireReplica = `UPDATE replica SET name = name || ' ' || owner, until = l
 // every beat, not once: what one of them asked for last may be granted by the
 // server after it died, and one that was held up may claim before it beats again.
 const freeDead = `
-	WITH dead AS MATERIALIZED (
+	WITH dead AS (
 		SELECT owner FROM replica WHERE until < clock_timestamp() AND name <> $1
 	), lanes AS (
 		UPDATE lane SET expires = NULL WHERE (adapter, channel) IN (
