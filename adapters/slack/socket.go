@@ -195,11 +195,17 @@ func (a *Adapter) first(ctx context.Context, envelope string) bool {
 	if a.peers == nil {
 		return true
 	}
-	first, err := a.peers.Once(ctx, "slack/"+a.name+"/"+hash(envelope), 15*time.Minute)
+	first, err := a.once(ctx, envelope)
 	if err != nil {
 		a.log.Warn("a command is not carried out: another replica may have done it", "error", err)
 	}
 	return first && err == nil
+}
+
+// once asks the peers whether they have seen what id names, an envelope or a
+// request.
+func (a *Adapter) once(ctx context.Context, id string) (bool, error) {
+	return a.peers.Once(ctx, "slack/"+a.name+"/"+hash(id), 15*time.Minute)
 }
 
 // hash makes a key of something of any length.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 const (
 	maxRequest = 1 << 20 // bytes
 	webMemory  = 2 * 5 * time.Minute
-	maxSeen    = 1 << 16 // requests that are remembered by an app that runs alone
+	webPeers   = 2 * time.Second // for what must be agreed upon: Slack waits for 3 s
+	maxSeen    = 1 << 16         // requests that are remembered by an app that runs alone
 )
 
 // A web takes commands as requests of Slack's.
@@ -153,8 +155,11 @@ func (s *service) posted(form url.Values) (question, bool) {
 
 // first reports whether neither this nor another replica has seen a request.
 func (w *web) first(ctx context.Context, signature string) (bool, error) {
+	signature = strings.ToLower(signature) // it is good in capitals too, and the same
 	if w.a.peers != nil {
-		return w.a.first(ctx, signature), nil
+		timed, done := context.WithTimeout(ctx, webPeers)
+		defer done()
+		return w.a.once(timed, signature)
 	}
 	key := hash(signature)
 	w.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -152,6 +153,10 @@ func TestDoorRefuses(t *testing.T) {
 		}{
 			{"good", d.command("1"), now, nil, 200},
 			{"again", d.command("1"), now, nil, 409},
+			{"again, spelt in capitals", d.command("1"), now, func(r *http.Request) {
+				sig := r.Header.Get("X-Slack-Signature")
+				r.Header.Set("X-Slack-Signature", "v0="+strings.ToUpper(sig[len("v0="):]))
+			}, 409},
 			{"none of ours", url.Values{"command": {"/weather"}}, now, nil, 200},
 			{"a get", d.command("2"), now, func(r *http.Request) { r.Method = http.MethodGet }, 405},
 			{"no signature", d.command("2"), now, header("X-Slack-Signature", ""), 401},
@@ -172,6 +177,25 @@ func TestDoorRefuses(t *testing.T) {
 		if n := len(d.answers.Replies()); n > 1 {
 			t.Errorf("answered %d times", n)
 		}
+	}
+}
+
+// down are peers that cannot agree on anything.
+type down struct{ chat.Peers }
+
+func (down) Once(context.Context, string, time.Duration) (bool, error) {
+	return false, errors.New("the database is away")
+}
+
+// TestDoorPeersDown refuses a command that another replica may have carried
+// out, without saying that it was seen.
+func TestDoorPeersDown(t *testing.T) {
+	d := openDoor(t, down{}, func(context.Context, chat.Command) (chat.Reply, error) {
+		t.Error("carried out")
+		return chat.Reply{}, nil
+	})
+	if out := d.post(d.command("1"), time.Now(), nil); out.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", out.Code, out.Body)
 	}
 }
 
