@@ -221,7 +221,7 @@ func (d *document) unknown(key value, name, what string, keys []string) {
 	if strings.HasSuffix(what, "adapter") {
 		d.hide(key.line, key.column+utf8.RuneCountInString(name)+1)
 	}
-	if slices.Contains([]string{"token", "bot_token", "app_token", "password", "secret"}, name) {
+	if slices.Contains([]string{"token", "bot_token", "app_token", "signing_secret", "password", "secret"}, name) {
 		d.problem(key, "tokens are not written in this file%s", tokenKeys(keys))
 		return
 	}
