@@ -70,7 +70,7 @@ sources:
 	told := regexp.MustCompile(`platforms are answered" address=(\S+)`)
 	if err := eventually(func() error {
 		out, _ := p.output()
-		m := told.FindStringSubmatch(string(out))
+		m := told.FindStringSubmatch(out)
 		if m == nil || slack.Posts("C0QUAY") == 0 || discord.Posts("130000000000000001") == 0 {
 			return fmt.Errorf("not up:\n%s", out)
 		}

@@ -153,7 +153,7 @@ func (c *crew) count(ctx context.Context, n int) error {
 		info, err := c.a.advice(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // being stopped is no error
 		case chat.ReasonOf(err) == chat.Unauthorized:
 			return err
 		case err != nil:
@@ -331,7 +331,7 @@ func (h *held) keep(ctx context.Context, lease time.Duration) error {
 			h.hold = next
 			h.mu.Unlock()
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // being stopped is no error
 		case errors.Is(err, chat.ErrHeld) || time.Until(mine.Expires) < lease/6:
 			return err
 		default:

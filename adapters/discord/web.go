@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 const (
 	maxInteraction = 1 << 20         // bytes
 	webAge         = 5 * time.Minute // an older one, or one from the future, is none
+	webAsk         = 2 * time.Second // for learning whether another replica has seen it
 	webAnswer      = 2900 * time.Millisecond
 	maxSeen        = 1 << 16 // that are remembered by a bot that runs alone
 )
@@ -94,7 +96,7 @@ func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		reply(out, response{Type: int(discordgo.InteractionResponsePong)})
 		return
 	}
-	w.answer(out, r, i, stamp+signature)
+	w.answer(out, r, i, stamp+strings.ToLower(signature))
 }
 
 // signed reports whether the application's key has signed a request.
@@ -113,7 +115,9 @@ func fresh(stamp string, now time.Time) bool {
 // answer has an interaction that was not seen before answered, and brings the
 // first answer as the response.
 func (w *web) answer(out http.ResponseWriter, r *http.Request, i *discordgo.Interaction, request string) {
-	first, err := w.first(r.Context(), request)
+	ask, cancel := context.WithTimeout(r.Context(), webAsk)
+	first, err := w.first(ask, request)
+	cancel()
 	if err != nil {
 		w.a.log.Warn("a command is not carried out: another replica may have done it", "error", err)
 		http.Error(out, "not now", http.StatusServiceUnavailable)

@@ -133,6 +133,9 @@ func TestEndpointRefuses(t *testing.T) {
 		}{
 			{"good", body, now, nil, 200},
 			{"again", body, now, nil, 409},
+			{"again in capitals", body, now, func(r *http.Request) {
+				r.Header.Set("X-Signature-Ed25519", strings.ToUpper(r.Header.Get("X-Signature-Ed25519")))
+			}, 409},
 			{"a get", body, now, func(r *http.Request) { r.Method = http.MethodGet }, 405},
 			{"no signature", body, now, header("X-Signature-Ed25519", ""), 401},
 			{"another signature", body, now, header("X-Signature-Ed25519", other), 401},

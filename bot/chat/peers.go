@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ErrHeld: another replica has it, or has taken it over.
+// ErrHeld says that another replica has it, or has taken it over.
 var ErrHeld = errors.New("held by another replica")
 
 // Peers is how the replicas of a bot that serve the same accounts agree who
@@ -42,7 +42,7 @@ type Hold struct {
 // that of a bot that runs alone.
 type Share struct{ Rank, Of int }
 
-// Of n indivisible things, Cut returns how many fall to this replica. The
+// Cut returns how many of n indivisible things fall to this replica. The
 // parts of all replicas add up to n.
 func (s Share) Cut(n int) int {
 	if s.Of <= 1 {

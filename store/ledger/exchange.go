@@ -101,7 +101,7 @@ func (d *Delivery) Doubt(since time.Time) (changed bool) {
 	return true
 }
 
-// ErrExchange: what was read is no copy of a ledger, or is not whole.
+// ErrExchange says that what was read is no copy of a ledger, or is not whole.
 var ErrExchange = errors.New("this is no whole copy of a ledger")
 
 // maxItem bounds one item when it is read, in bytes.
