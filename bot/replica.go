@@ -3,7 +3,9 @@ package bot
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,11 +59,10 @@ func (r *replica) join(ctx context.Context) error {
 	if err := r.beat(ctx); err != nil {
 		return err
 	}
-	share := *r.share.Load()
-	if share.Of <= 1 {
+	if r.alone() {
 		return nil
 	}
-	r.log.Info("joining other replicas", "replica", r.name, "replicas", share.Of, "wait", joining)
+	r.log.Info("joining other replicas", "replica", r.name, "replicas", r.share.Load().Of, "wait", joining)
 	t := time.NewTimer(joining)
 	defer t.Stop()
 	beats := time.NewTicker(beatEvery)
@@ -71,7 +72,10 @@ func (r *replica) join(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			return nil
+			if r.alive.Load() != nil {
+				return nil
+			}
+			t.Reset(joining) // nobody can know yet
 		case <-beats.C:
 			if err := r.beat(ctx); err != nil {
 				return err
@@ -80,19 +84,39 @@ func (r *replica) join(ctx context.Context) error {
 	}
 }
 
+// alone reports whether the replica has joined and there are no others.
+func (r *replica) alone() bool { return r.alive.Load() != nil && r.share.Load().Of <= 1 }
+
 // run keeps the replica alive until ctx is done. The error is the ledger's.
-func (r *replica) run(ctx context.Context) error {
+func (r *replica) run(ctx context.Context) (err error) {
 	if r.store.Woken() == nil {
 		return nil
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var beats sync.WaitGroup
+	beats.Go(func() { // whatever takes its time to be done, the others hear that it lives
+		defer stop()
+		err = r.beats(ctx)
+	})
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-r.store.Woken():
+			r.heard(ctx)
+		}
+	}
+	beats.Wait()
+	return err
+}
+
+func (r *replica) beats(ctx context.Context) error {
 	beats := time.NewTicker(beatEvery)
 	defer beats.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-r.store.Woken():
-			r.heard(ctx)
 		case <-beats.C:
 			if err := r.beat(ctx); err != nil {
 				return err
@@ -101,15 +125,24 @@ func (r *replica) run(ctx context.Context) error {
 	}
 }
 
+// beat tells the others that the replica lives. One that cannot be told in time
+// is no error: the next may be, and what the others then take over this replica
+// does not touch any more.
 func (r *replica) beat(ctx context.Context) error {
 	until := time.Now().Add(beatLife)
+	ctx, cancel := context.WithTimeout(ctx, beatLife/2)
+	defer cancel()
 	share, err := r.store.Beat(ctx, r.name, beatLife)
 	if err == nil {
 		r.alive.Store(&until)
 		r.take(share)
+		return nil
 	}
 	if fatal(err) {
 		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		r.log.Warn("the ledger does not answer; other replicas may take over", "replica", r.name)
 	}
 	return nil
 }

@@ -28,8 +28,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,12 +91,14 @@ const (
 	versionTable    = "schema_version"
 )
 
-// params are set for every connection, unless the address sets them. A replica
-// that is held up within a transaction must not hold up the others: the server
-// ends it.
-var params = map[string]string{
-	"application_name":                    "pullquote",
+// settings are made for every connection, unless the address makes them, where
+// the server knows them. A replica that is held up, or cut off, must not hold up
+// the others: the server ends what it has begun.
+var settings = map[string]string{
 	"idle_in_transaction_session_timeout": "5s",
+	"lock_timeout":                        "10s", // then the call is made again
+	"client_connection_check_interval":    "2s",  // is anybody there, while a statement runs or waits
+	"tcp_user_timeout":                    "10s",
 }
 
 //go:embed migrations/*.sql
@@ -103,7 +107,7 @@ var migrations embed.FS
 // Open opens the ledger in the database at dsn, a URL or a list of settings as
 // libpq takes it, and makes one in a database that holds none. Its schema is
 // brought up to this version under a lock; the error wraps store.ErrSchema if a
-// newer version did that already. No error holds the password.
+// newer version did that already, unless it only added to the schema. No error holds the password.
 func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	conf, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -115,27 +119,59 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if !strings.Contains(dsn, "pool_max_conns") {
 		conf.MaxConns = int32(min(opts.Conns, 1<<10))
 	}
-	for param, value := range params {
-		if conf.ConnConfig.RuntimeParams[param] == "" {
-			conf.ConnConfig.RuntimeParams[param] = value
-		}
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, conf)
-	if err != nil {
+	s := &Store{self: cmp.Or(opts.Replica, "replica") + "-" + rand.Text()[:ownLen], patience: opts.Patience, woken: make(chan struct{}, 1)}
+	s.dress(conf)
+	if s.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", safe(err))
 	}
-	s := &Store{pool: pool, self: cmp.Or(opts.Replica, "replica") + "-" + rand.Text()[:8], patience: opts.Patience, woken: make(chan struct{}, 1)}
 	if s.patience <= 0 {
 		s.patience = defaultPatience
 	}
 	if err := s.open(ctx); err != nil {
-		pool.Close()
+		s.pool.Close()
 		return nil, fmt.Errorf("open the ledger in database %q at %s: %w", conf.ConnConfig.Database, conf.ConnConfig.Host, safe(err))
 	}
 	lctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.bell.Go(func() { s.listen(lctx, conf.ConnConfig) })
 	return s, nil
+}
+
+// ownLen is the length of the end of an opening's name that is its own.
+const ownLen = 8
+
+// dress prepares the connections of an opening. Each names its replica, so that
+// the database's operators know it and that the others can end it
+// ([endSessions]).
+func (s *Store) dress(conf *pgxpool.Config) {
+	given := conf.ConnConfig.RuntimeParams
+	made := maps.Clone(settings)
+	for name := range given {
+		delete(made, name)
+	}
+	given["application_name"] = "pullquote " + s.self[len(s.self)-ownLen:] + " " + s.self[:len(s.self)-ownLen-1]
+	conf.ConnConfig.DialFunc = dialer().DialContext
+	conf.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		for _, name := range slices.Sorted(maps.Keys(made)) {
+			_, err := conn.Exec(ctx, `SELECT set_config($1, $2, false)`, name, made[name])
+			if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// lost is after how long a connection is given up over which nothing comes.
+const lost = 10 * time.Second
+
+// dialer makes connections that notice when the way to the server is lost.
+func dialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         lost,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: lost / 2, Interval: lost / 5, Count: 3},
+		Control:         impatient,
+	}
 }
 
 // safe takes the address out of an error of reading one: it may hold a
@@ -151,7 +187,11 @@ func safe(err error) error {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	err := s.again(ctx, func() error { return s.migrate(ctx) })
+	steps, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	err = s.again(ctx, func() error { return s.migrate(ctx, steps) })
 	if err != nil {
 		return err
 	}
@@ -173,7 +213,7 @@ func (s *Store) open(ctx context.Context) error {
 }
 
 // migrate brings the schema up to this version, once at a time.
-func (s *Store) migrate(ctx context.Context) error {
+func (s *Store) migrate(ctx context.Context, steps fs.FS) error {
 	var encoding string
 	if err := s.pool.QueryRow(ctx, `SHOW server_encoding`).Scan(&encoding); err != nil {
 		return err
@@ -183,10 +223,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer func() { _ = db.Close() }() // the pool stays
-	steps, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
 		return err
@@ -206,10 +242,18 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if is > knows {
+	if is > knows && !s.beside(ctx, knows) {
 		return backoff.Permanent(fmt.Errorf("%w: its schema is %d, this version knows %d", store.ErrSchema, is, knows))
 	}
 	return nil
+}
+
+// beside reports whether a schema that is newer than the given one says that
+// programs which know only that may use it.
+func (s *Store) beside(ctx context.Context, knows int64) bool {
+	var oldest int64
+	err := s.pool.QueryRow(ctx, `SELECT beside FROM ledger`).Scan(&oldest)
+	return err == nil && oldest <= knows
 }
 
 // measure learns how far the database's clock is from ours. A difference that
@@ -459,6 +503,7 @@ func passingCode(code string) bool {
 		"57P01", "57P02", "57P03", // it shuts down, was shut down by a crash, starts up
 		"25P03", // we were held up for too long
 		"25006", // it is a standby, for now
+		"57014", // a statement took longer than the server's operators allow; nobody else cancels any
 		"55P03": // a lock was not to be had
 		return true
 	}

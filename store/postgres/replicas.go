@@ -105,6 +105,7 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 	err = s.direct(ctx, func(t *txn) error {
 		batch := &pgx.Batch{}
 		batch.Queue(retireReplica, name(replica), s.self)
+		batch.Queue(endSessions, name(replica))
 		batch.Queue(freeDead, name(replica)).QueryRow(func(row pgx.Row) error { return row.Scan(&freed) })
 		batch.Queue(forgetDead)
 		if ttl > 0 {
@@ -130,6 +131,14 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (sh
 // retireReplica sets aside the row of who had this replica's name before.
 const retireReplica = `UPDATE replica SET name = name || ' ' || owner, until = least(until, clock_timestamp() - interval '1 ms')
 	WHERE name = $1 AND owner <> $2`
+
+// endSessions ends what replicas that are not heard of may have under way: one
+// that was stopped in the middle of a transaction would keep what it has locked.
+// Should it come back, it connects again.
+const endSessions = `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a, replica r
+	WHERE r.until < clock_timestamp() AND r.name <> $1
+		AND a.datname = current_database() AND a.usename = current_user AND a.state <> 'idle'
+		AND starts_with(a.application_name, 'pullquote ' || right(r.owner, 8) || ' ')`
 
 // freeDead frees what replicas had claimed that are not heard of. It does so at
 // every beat, not once: what one of them asked for last may be granted by the

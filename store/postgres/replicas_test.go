@@ -143,6 +143,35 @@ func TestLateClaim(t *testing.T) {
 	}
 }
 
+// TestStoppedSession checks that what a replica has locked in the middle of a
+// transaction is free once it is not heard of, and that it goes on with another
+// connection when it is back.
+func TestStoppedSession(t *testing.T) {
+	ctx := t.Context()
+	list := replicas(t, 2)
+	stopped, heir := list[0], list[1]
+	_, err := stopped.Beat(ctx, "stopped", time.Microsecond)
+	check(t, err)
+	tell(t, stopped)
+	conn, err := stopped.pool.Acquire(ctx)
+	check(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(ctx, `SET idle_in_transaction_session_timeout = 0; BEGIN; SELECT 1 FROM lane FOR UPDATE`)
+	check(t, err)
+	if lanes := claim(t, heir); len(lanes) > 0 {
+		t.Fatalf("claimed %v although they are locked", lanes)
+	}
+	_, err = heir.Beat(ctx, "heir", time.Hour)
+	check(t, err)
+	check(t, heir.Promise(ctx, chat.Channel{Adapter: "test", ID: "hall"}, store.Promise{Kind: store.Notice, Number: 1, Text: "All is well"}))
+	if lanes := claim(t, heir); len(lanes) == 0 {
+		t.Error("the lanes are still locked")
+	}
+	if _, err := stopped.Beat(ctx, "stopped", time.Hour); err != nil {
+		t.Errorf("it cannot go on: %v", err)
+	}
+}
+
 // TestWoken checks that a replica hears of what another makes due, and not of
 // what it does itself.
 func TestWoken(t *testing.T) {
@@ -210,7 +239,9 @@ func TestOutage(t *testing.T) {
 // TestNewerSchema opens a database that a newer version has brought up.
 func TestNewerSchema(t *testing.T) {
 	s := replicas(t, 1)[0]
-	_, err := s.pool.Exec(t.Context(), `INSERT INTO `+versionTable+` (version_id, is_applied) VALUES (999, true)`)
+	_, err := s.pool.Exec(t.Context(), `UPDATE ledger SET beside = 998`)
+	check(t, err)
+	_, err = s.pool.Exec(t.Context(), `INSERT INTO `+versionTable+` (version_id, is_applied) VALUES (999, true)`)
 	check(t, err)
 	if s, err := Open(t.Context(), s.pool.Config().ConnString(), Options{}); !errors.Is(err, store.ErrSchema) {
 		t.Errorf("opened %v: %v", s, err)
