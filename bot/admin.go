@@ -378,7 +378,7 @@ func sentence(s string) string { return strings.TrimRight(s, ".") + "." }
 
 // refusal turns what a user can do something about into a reply.
 func refusal(err error) (chat.Reply, bool) {
-	for _, known := range []error{desk.ErrFile, desk.ErrNone, desk.ErrTaken, desk.ErrLimit, desk.ErrFilter} {
+	for _, known := range []error{desk.ErrFile, desk.ErrNone, desk.ErrTaken, desk.ErrLimit, desk.ErrFilter, desk.ErrBusy} {
 		if errors.Is(err, known) {
 			return say(upper(sentence(err.Error()))), true
 		}

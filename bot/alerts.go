@@ -38,7 +38,7 @@ func (b *Bot) alert(ctx context.Context, r request) (chat.Reply, error) {
 	}
 	var source news.SourceID
 	if s := r.args["source"]; s != "" {
-		statuses, err := b.store.Sources(ctx)
+		statuses, err := b.visible(ctx, r.Command)
 		if err != nil {
 			return chat.Reply{}, err
 		}

@@ -78,7 +78,11 @@ func (b *Bot) decide(ctx context.Context, cmd chat.Command) (reply chat.Reply, o
 		if d.Admin && !cmd.Admin {
 			return notAllowed, true, nil
 		}
-		reply, err := d.answer(b, ctx, requestOf(d.CommandSpec, cmd))
+		r := requestOf(d.CommandSpec, cmd)
+		if !b.mayName(ctx, r) {
+			return say("That is no channel of this server, or I cannot see it."), true, nil
+		}
+		reply, err := d.answer(b, ctx, r)
 		return reply, true, err
 	}
 	return reply, false, nil
@@ -103,6 +107,11 @@ func (b *Bot) pressed(ctx context.Context, cmd chat.Command) (reply chat.Reply, 
 		return admin((*Bot).confirmFollow)
 	case "pull":
 		return admin((*Bot).confirmPull)
+	case "undigest":
+		rest = cmd.Picked
+		return admin((*Bot).endDigest)
+	case "value":
+		return admin((*Bot).pickedValue)
 	case "pick":
 		return admin((*Bot).picked)
 	case "alert":

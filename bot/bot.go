@@ -61,6 +61,9 @@ type Options struct {
 	// Replica names the bot among those that share its ledger; no two may have
 	// one name. "" is a name made up.
 	Replica string
+	// Home reports whether a server or workspace is the operator's own: who
+	// manages it sees every source and decides for every channel. Nil: all are.
+	Home func(adapter, tenant string) bool
 }
 
 // A Bot polls, dispatches and answers. Use New.
@@ -72,7 +75,8 @@ type Bot struct {
 	subs       []store.Subscription
 	observer   Observer
 	desk       *desk.Desk
-	applying   sync.Mutex // held while what the desk says is made to hold
+	applying   sync.Mutex                        // held while what the desk says is made to hold
+	home       func(adapter, tenant string) bool // nil: every one
 	renamed    renames
 	turnstile  *turnstile
 	poller     *poller
@@ -93,7 +97,7 @@ func New(o Options) (*Bot, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	b := &Bot{turnstile: newTurnstile(), store: o.Store, log: log, adapters: o.Adapters, sources: o.Sources, subs: o.Subscriptions}
-	b.desk, b.renamed = o.Desk, o.Names
+	b.desk, b.renamed, b.home = o.Desk, o.Names, o.Home
 	if b.desk != nil {
 		o.Sources, o.Subscriptions = b.desk.Effective()
 		b.sources, b.subs = o.Sources, o.Subscriptions

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,7 +94,7 @@ func (b *Bot) handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) 
 		}
 		return reply, nil
 	}
-	q, err := parseQuery(cmd, time.Now())
+	q, err := parseQuery(cmd, b.here(cmd))
 	if err != nil {
 		return chat.Reply{Text: err.Error()}, nil //nolint:nilerr // the answer says what was wrong
 	}
@@ -101,7 +102,7 @@ func (b *Bot) handle(ctx context.Context, cmd chat.Command) (chat.Reply, error) 
 		if c.Name != q.command {
 			continue
 		}
-		q.admin = cmd.Admin
+		q.asker = cmd
 		reply, err := c.answer(b, ctx, q)
 		if err != nil {
 			b.log.Error("command not answered", "command", q.command, "error", err)
@@ -122,16 +123,12 @@ func (b *Bot) latest(ctx context.Context, q query) (chat.Reply, error) {
 	if err != nil || !ok {
 		return reply, err
 	}
-	sel := store.Query{AsOf: q.asOf, Offset: q.offset, Limit: q.count}
-	if src != nil {
-		sel.Sources = []news.SourceID{src.Source.ID}
-	}
-	entries, more, err := b.store.Latest(ctx, sel)
+	entries, more, err := b.newestOf(ctx, q, src, store.Query{AsOf: q.asOf, Offset: q.offset, Limit: q.count})
 	if err != nil {
 		return chat.Reply{}, err
 	}
 	if len(entries) == 0 {
-		return b.nothingYet(ctx, src)
+		return b.nothingYet(ctx, q.asker, src)
 	}
 	reply = chat.Reply{Title: "Latest updates" + nameOf(src)}
 	names, err := b.names(ctx)
@@ -145,21 +142,40 @@ func (b *Bot) latest(ctx context.Context, q query) (chat.Reply, error) {
 	return reply, nil
 }
 
+// newestOf reads the newest entries of a source, or of all that the asker may
+// see, as his channel shows them.
+func (b *Bot) newestOf(ctx context.Context, q query, src *store.SourceStatus, sel store.Query) (entries []news.Entry, more bool, err error) {
+	sources, ok, err := b.scope(ctx, q.asker, src)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	sel.Sources = sources
+	entries, more, err = b.store.Latest(ctx, sel)
+	for i := range entries {
+		entries[i] = masked(b.desk, q.asker.Channel, entries[i])
+	}
+	return entries, more, err
+}
+
 func (b *Bot) quotes(ctx context.Context, q query) (chat.Reply, error) {
 	src, reply, ok, err := b.pick(ctx, q)
 	if err != nil || !ok {
 		return reply, err
 	}
 	sel := store.Query{Words: q.words, Speaker: q.speaker, AsOf: q.asOf, Offset: q.offset, Limit: q.count}
-	if src != nil {
-		sel.Sources = []news.SourceID{src.Source.ID}
-	}
 	if q.period > 0 {
 		sel.Since = q.since()
 	}
-	hits, more, err := b.store.Quotes(ctx, sel)
+	sources, visible, err := b.scope(ctx, q.asker, src)
 	if err != nil {
 		return chat.Reply{}, err
+	}
+	var hits []store.QuoteHit
+	var more bool
+	if sel.Sources = sources; visible {
+		if hits, more, err = b.store.Quotes(ctx, sel); err != nil {
+			return chat.Reply{}, err
+		}
 	}
 	if len(hits) == 0 {
 		return b.noQuotes(ctx, q)
@@ -173,7 +189,10 @@ func (b *Bot) quotes(ctx context.Context, q query) (chat.Reply, error) {
 		return chat.Reply{}, err
 	}
 	for _, h := range hits {
-		e := h.Entry
+		e := masked(b.desk, q.asker.Channel, h.Entry)
+		if e.Pulled {
+			continue
+		}
 		e.Media, e.Was = nil, nil
 		c := CardOf(names.source(e.Source), e)
 		c.Quotes, c.Text = []chat.Quote{cardQuote(&e, h.Quote)}, ""
@@ -186,13 +205,13 @@ func (b *Bot) quotes(ctx context.Context, q query) (chat.Reply, error) {
 func (b *Bot) noQuotes(ctx context.Context, q query) (chat.Reply, error) {
 	asked := q.askedQuotes()
 	if asked == "" && q.source == "" {
-		return b.nothingYet(ctx, nil)
+		return b.nothingYet(ctx, q.asker, nil)
 	}
 	text := strings.TrimSpace("There are no quotes "+asked) + "."
 	if q.words != "" && q.speaker == "" && q.period == 0 {
 		text = fmt.Sprintf("No quote holds “%s”, nor does a speaker's name or role.", q.words)
 	}
-	speakers, err := b.store.Speakers(ctx, "", 5)
+	speakers, err := b.speakers(ctx, q.asker, "", 5)
 	if err != nil {
 		return chat.Reply{}, err
 	}
@@ -228,14 +247,11 @@ func (b *Bot) summary(ctx context.Context, q query) (chat.Reply, error) {
 	if err != nil || !ok {
 		return reply, err
 	}
-	sel := store.Query{Since: q.since(), AsOf: q.asOf, Limit: summaryWindow}
-	if src != nil {
-		sel.Sources = []news.SourceID{src.Source.ID}
-	}
-	entries, more, err := b.store.Latest(ctx, sel)
+	entries, more, err := b.newestOf(ctx, q, src, store.Query{Since: q.since(), AsOf: q.asOf, Limit: summaryWindow})
 	if err != nil {
 		return chat.Reply{}, err
 	}
+	entries = slices.DeleteFunc(entries, func(e news.Entry) bool { return e.Pulled })
 	if len(entries) == 0 {
 		text := fmt.Sprintf("Nothing was published%s in the last %s.", nameOf(src), spoken(q.period))
 		if more := longer(q.period); more != "" {
@@ -266,7 +282,7 @@ func (b *Bot) summary(ctx context.Context, q query) (chat.Reply, error) {
 func (b *Bot) help(_ context.Context, q query) (chat.Reply, error) {
 	var sb strings.Builder
 	line := func(c chat.CommandSpec, example string) {
-		if c.Admin && !q.admin {
+		if c.Admin && !q.asker.Admin {
 			return
 		}
 		sb.WriteString("/" + c.Name)
@@ -288,9 +304,9 @@ func (b *Bot) help(_ context.Context, q query) (chat.Reply, error) {
 }
 
 // nothingYet explains an empty answer.
-func (b *Bot) nothingYet(ctx context.Context, src *store.SourceStatus) (chat.Reply, error) {
+func (b *Bot) nothingYet(ctx context.Context, cmd chat.Command, src *store.SourceStatus) (chat.Reply, error) {
 	if src == nil {
-		statuses, err := b.store.Sources(ctx)
+		statuses, err := b.visible(ctx, cmd)
 		if err != nil {
 			return chat.Reply{}, err
 		}
@@ -306,32 +322,6 @@ func (b *Bot) nothingYet(ctx context.Context, src *store.SourceStatus) (chat.Rep
 	return chat.Reply{Text: text}, nil
 }
 
-// suggest completes what a user is typing.
-func (b *Bot) suggest(ctx context.Context, cmd chat.Command) (chat.Reply, error) {
-	typed := cut(cmd.Options[cmd.Focus], maxWords)
-	var reply chat.Reply
-	switch cmd.Focus {
-	case "source":
-		statuses, err := b.store.Sources(ctx)
-		if err != nil {
-			return reply, fmt.Errorf("suggest sources: %w", err)
-		}
-		for _, s := range match(statuses, typed) {
-			reply.Choices = append(reply.Choices, chat.Choice{Label: cut(s.Source.Name, 100), Value: string(s.Source.ID)})
-		}
-	case "words", "speaker":
-		speakers, err := b.store.Speakers(ctx, typed, maxChoices)
-		if err != nil {
-			return reply, fmt.Errorf("suggest speakers: %w", err)
-		}
-		for _, s := range speakers {
-			reply.Choices = append(reply.Choices, chat.Choice{Label: cut(s, 100), Value: cut(s, maxWords)})
-		}
-	}
-	reply.Choices = reply.Choices[:min(len(reply.Choices), maxChoices)]
-	return reply, nil
-}
-
 // maxChoices is how many suggestions Discord shows ("Autocomplete").
 const maxChoices = 25
 
@@ -341,7 +331,7 @@ func (b *Bot) pick(ctx context.Context, q query) (src *store.SourceStatus, reply
 	if q.source == "" {
 		return nil, reply, true, nil
 	}
-	statuses, err := b.store.Sources(ctx)
+	statuses, err := b.visible(ctx, q.asker)
 	if err != nil {
 		return nil, reply, false, err
 	}

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -79,9 +80,14 @@ func TestDigestTimes(t *testing.T) {
 		"Sat,Sun 9:05 America/Sao_Paulo": "CRON_TZ=America/Sao_Paulo 05 9 * * sat,sun",
 		"daily 25:00 Europe/London":      "", "daily 08:00": "", "daily 08:00 Local": "", "never": "",
 	} {
-		got, _, err := digestTimes(text)
+		got, err := DigestSpec(text)
 		if err == nil != (want != "") || err == nil && got != want {
 			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
+		if err == nil {
+			if again, err := DigestSpec(DigestTimes(got)); err != nil || again != strings.Replace(got, " 9 ", " 09 ", 1) {
+				t.Errorf("%s is told as %q: %q, %v", got, DigestTimes(got), again, err)
+			}
 		}
 	}
 }

@@ -60,7 +60,10 @@ func (d *desked) as(who chat.Command, line string) chat.Reply {
 
 func (d *desked) ask(cmd chat.Command) chat.Reply {
 	d.t.Helper()
-	cmd.Adapter, cmd.Tenant = "test", "town"
+	cmd.Adapter = "test"
+	if cmd.Tenant == "" {
+		cmd.Tenant = "town"
+	}
 	if cmd.Channel.ID == "" {
 		cmd.Channel = chat.Channel{Adapter: "test", ID: "a"}
 	}
@@ -219,7 +222,7 @@ func TestDigestInChat(t *testing.T) {
 		d.web.show("harbour", "e1 First")
 		d.run(func() {
 			d.holds(d.say("/digest add daily 08:00 UTC"), "comes daily 08:00 UTC")
-			d.holds(d.say("/digest list"), "UTC 00 08 * * *")
+			d.holds(d.say("/digest list"), "daily 08:00 UTC")
 			d.web.show("harbour", "e3 Third", "e2 Second", "e1 First")
 			pass(9 * time.Hour)
 			d.want("a", "LIVE First", "LIVE Second", "LIVE Third", "closing Digest of the last 8 hours (2)")

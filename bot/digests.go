@@ -4,249 +4,203 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"log/slog"
-	"strconv"
+	"regexp"
 	"strings"
-	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/desk"
 	"github.com/pullquote/pullquote/bot/news"
-	"github.com/pullquote/pullquote/bot/summary"
-	"github.com/pullquote/pullquote/store"
 )
 
-// A digester promises each digest at its time. What was promised last is kept,
-// so that a digest missed while the bot was down comes late once, or not at
-// all where it would be stale, and none comes twice.
-type digester struct {
-	desk  *desk.Desk
-	store store.Store
-	log   *slog.Logger
-	wake  func()
-}
-
-const (
-	// staleDigest is how late a digest may be.
-	staleDigest = 2 * time.Hour
-	// maxNap bounds how long a clock that jumps is not noticed.
-	maxNap = time.Minute
-	// digestWindow bounds how many entries a digest sums up.
-	digestWindow = 500
-)
-
-// run promises digests until ctx is done (nil) or the ledger fails.
-func (g *digester) run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		changed := g.desk.Changed()
-		next, err := g.promiseDue(ctx, time.Now())
-		if fatal(err) {
-			return err
-		}
-		t := time.NewTimer(min(max(0, time.Until(next)), maxNap))
-		select {
-		case <-ctx.Done():
-		case <-changed:
-		case <-t.C:
-		}
-		t.Stop()
+// digest lists, adds or removes a channel's digests.
+func (b *Bot) digest(ctx context.Context, r request) (chat.Reply, error) {
+	if r.Options == nil && r.Kind == chat.Invoke { // free words: "add daily 08:00 Europe/London source:harbour to:me"
+		rest, named := cutNamed(r.Text, "source", "to", "channel", "when")
+		r.args = map[string]string{"source": named["source"], "to": named["to"], "channel": named["channel"]}
+		r.args["do"], rest, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		r.args["when"] = strings.TrimSpace(named["when"] + " " + rest)
 	}
-	return nil
+	switch r.args["do"] {
+	case "", "list":
+		return b.listDigests(r), nil
+	case "add":
+		return b.addDigest(ctx, r)
+	case "remove":
+		return b.dropDigest(ctx, r)
+	}
+	return say("Say /digest list, add or remove."), nil
 }
 
-// promiseDue promises the digests whose time has come and returns when the
-// next is due.
-func (g *digester) promiseDue(ctx context.Context, now time.Time) (next time.Time, err error) {
-	next = now.Add(maxNap)
-	for _, d := range g.desk.Digests() {
-		at, err := g.promise(ctx, d, now)
-		if fatal(err) {
-			return next, err
-		}
-		if err != nil {
-			g.log.Error("digest not promised", "digest", d.ID, "channel", d.Channel.String(), "error", err)
-			continue
-		}
-		if at.Before(next) {
-			next = at
+// digestsOf returns the digests that are posted in a channel or were asked for
+// there.
+func (b *Bot) digestsOf(ch chat.Channel) (list []desk.Digest) {
+	for _, g := range b.desk.Digests() {
+		if g.Channel == ch || g.Home == ch {
+			list = append(list, g)
 		}
 	}
-	return next, nil
+	return list
 }
 
-// promise promises a digest if its time has come, and returns when the next
-// one is due.
-func (g *digester) promise(ctx context.Context, d desk.Digest, now time.Time) (next time.Time, err error) {
-	slots, err := parseSlots(d.Spec)
+// digestLine tells a digest in a line.
+func digestLine(g desk.Digest) string {
+	line := DigestTimes(g.Spec)
+	if len(g.Sources) > 0 {
+		var names []string
+		for _, id := range g.Sources {
+			names = append(names, string(id))
+		}
+		line += " of " + strings.Join(names, ", ")
+	}
+	switch {
+	case strings.HasPrefix(g.Channel.ID, "@"):
+		line += ", as a direct message"
+	case g.Thread:
+		line += ", in the page's thread"
+	case g.Channel != g.Home:
+		line += ", in another channel"
+	}
+	return line
+}
+
+func (b *Bot) listDigests(r request) chat.Reply {
+	var sb strings.Builder
+	for _, g := range b.digestsOf(r.channel()) {
+		id := g.ID
+		if g.File {
+			id = "(file)"
+		}
+		fmt.Fprintf(&sb, "%s  %s\n", id, digestLine(g))
+	}
+	if sb.Len() == 0 {
+		return say("There are no digests here. For example: /digest add daily 08:00 Europe/London")
+	}
+	return chat.Reply{Title: "Digests of this channel", Text: strings.TrimSuffix(sb.String(), "\n"), Note: "/digest remove and an ID ends one."}
+}
+
+func (b *Bot) addDigest(ctx context.Context, r request) (chat.Reply, error) {
+	spec, err := DigestSpec(b.zoned(r, r.args["when"]))
 	if err != nil {
-		return now, err
+		return say(upper(sentence(err.Error()))), nil //nolint:nilerr // the answer says what was wrong
 	}
-	last, err := g.last(ctx, d)
+	g := desk.Digest{Channel: r.channel(), Home: r.channel(), Spec: spec}
+	var problem string
+	if g.Sources, problem, err = b.chosen(ctx, r); err != nil || problem != "" {
+		return say(problem), err
+	}
+	if len(g.Sources) == 0 && len(b.desk.Wants(g.Home)) == 0 {
+		return say("Nothing is followed in that channel. Name the sources: /digest add daily 08:00 Europe/London source:harbour"), nil
+	}
+	if problem := place(&g, r); problem != "" {
+		return say(problem), nil
+	}
+	g, err = b.desk.AddDigest(ctx, r.actor(), g)
+	if reply, ok := refusal(err); ok {
+		return reply, nil
+	}
+	return say(fmt.Sprintf("A digest comes %s. Its ID is %s. When nothing happened, nothing is said.", digestLine(g), g.ID)), err
+}
+
+// place puts a digest where it is to be posted.
+func place(g *desk.Digest, r request) (problem string) {
+	switch strings.ToLower(r.args["to"]) {
+	case "", "channel":
+	case "me":
+		if r.Private == (chat.Channel{}) {
+			return "This place has no direct messages."
+		}
+		g.Channel = r.Private
+	case "thread":
+		if len(g.Sources) != 1 {
+			return "A thread is that of one page: name one source, as in source:harbour."
+		}
+		g.Thread = true
+	default:
+		return "A digest goes to: channel, thread or me."
+	}
+	return ""
+}
+
+// maxDigestSources bounds how many sources one digest names.
+const maxDigestSources = 20
+
+// chosen reads the names of sources with commas between them.
+func (b *Bot) chosen(ctx context.Context, r request) (ids []news.SourceID, problem string, err error) {
+	if strings.TrimSpace(r.args["source"]) == "" {
+		return nil, "", nil
+	}
+	statuses, err := b.visible(ctx, r.Command)
 	if err != nil {
-		return now, err
+		return nil, "", err
 	}
-	slot := last
-	for next = slots.after(slot); !next.IsZero() && !next.After(now); next = slots.after(slot) {
-		slot = next
-	}
-	if slot.Equal(last) {
-		return next, nil
-	}
-	if now.Sub(slot) <= staleDigest {
-		err = g.store.Promise(ctx, d.Channel, store.Promise{
-			Kind: store.Digest, Number: digestNumber(d.ID, slot), Text: digestText(d.ID, last, slot),
-		})
-		if err != nil {
-			return now, fmt.Errorf("promise digest %s: %w", d.ID, err)
+	for name := range strings.SplitSeq(r.args["source"], ",") {
+		name = strings.TrimSpace(name)
+		found := match(statuses, name)
+		if len(found) != 1 {
+			return nil, fmt.Sprintf("Which source is “%s”? There are: %s.", cut(name, maxWords), sourceNames(statuses)), nil
 		}
-		g.wake()
-	}
-	return next, g.store.Keep(ctx, digestKey(d.ID), []byte(slot.UTC().Format(time.RFC3339)))
-}
-
-// last returns the slot that was promised last; of a new digest, when it was
-// made.
-func (g *digester) last(ctx context.Context, d desk.Digest) (time.Time, error) {
-	b, err := g.store.Kept(ctx, digestKey(d.ID))
-	if errors.Is(err, store.ErrNotFound) {
-		return d.At, nil
-	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	return time.Parse(time.RFC3339, string(b))
-}
-
-func digestKey(id string) string { return "digest/" + id }
-
-// digestNumber tells the digests of a channel apart.
-func digestNumber(id string, slot time.Time) uint64 {
-	return uint64(slot.Unix())<<16 | uint64(crc32.ChecksumIEEE([]byte(id))&0xFFFF)
-}
-
-// digestText is what a promised digest is about: its ID and its period.
-func digestText(id string, from, to time.Time) string {
-	return fmt.Sprintf("%s %d %d", id, from.Unix(), to.Unix())
-}
-
-func parseDigestText(s string) (id string, from, to time.Time, ok bool) {
-	f := strings.Fields(s)
-	if len(f) != 3 {
-		return "", from, to, false
-	}
-	a, err1 := strconv.ParseInt(f[1], 10, 64)
-	b, err2 := strconv.ParseInt(f[2], 10, 64)
-	return f[0], time.Unix(a, 0).UTC(), time.Unix(b, 0).UTC(), err1 == nil && err2 == nil
-}
-
-// slots are the times of a cron expression as the clock on the wall shows
-// them. When clocks go forward a time that does not exist comes at the next
-// that does; when they go back a time that comes twice counts once. (cron by
-// itself leaves out the first and repeats the second.)
-type slots struct {
-	civil cron.Schedule // in UTC
-	zone  *time.Location
-}
-
-func parseSlots(spec string) (slots, error) {
-	zone := time.UTC
-	if rest, ok := strings.CutPrefix(spec, "CRON_TZ="); ok {
-		name, fields, _ := strings.Cut(rest, " ")
-		loc, err := time.LoadLocation(name)
-		if err != nil {
-			return slots{}, err
-		}
-		zone, spec = loc, fields
-	}
-	s, err := parseSpec("CRON_TZ=UTC " + spec)
-	return slots{civil: s, zone: zone}, err
-}
-
-// after returns the first slot after t.
-func (s slots) after(t time.Time) time.Time {
-	const most = 8 // slots that fall into the same gap of the clock
-	civil := wall(t.In(s.zone))
-	for range most {
-		civil = s.civil.Next(civil)
-		if civil.IsZero() {
-			return civil
-		}
-		at := time.Date(civil.Year(), civil.Month(), civil.Day(), civil.Hour(), civil.Minute(), civil.Second(), 0, s.zone)
-		if !wall(at).Equal(civil) { // there is no such time: the first after the gap
-			at = afterGap(at, civil, s.zone)
-		}
-		if at.After(t) {
-			return at
+		if ids = append(ids, found[0].Source.ID); len(ids) > maxDigestSources {
+			return nil, fmt.Sprintf("A digest is of at most %d sources.", maxDigestSources), nil
 		}
 	}
-	return t.Add(time.Hour) // unreachable: no gap holds so many
+	return ids, "", nil
 }
 
-// wall returns the clock's time as if it were UTC.
-func wall(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
-}
-
-// afterGap returns the first moment near at whose wall time is past civil.
-func afterGap(at, civil time.Time, zone *time.Location) time.Time {
-	begin := at.Add(-3 * time.Hour).Truncate(time.Minute)
-	for m := range 6 * 60 {
-		t := begin.Add(time.Duration(m) * time.Minute).In(zone)
-		if wall(t).After(civil) {
-			return t
+// dropDigest ends a digest; without its ID it offers those there are.
+func (b *Bot) dropDigest(ctx context.Context, r request) (chat.Reply, error) {
+	if r.args["when"] == "" {
+		menu := chat.Menu{Label: "Which digest?", Action: "undigest"}
+		for _, g := range b.digestsOf(r.channel()) {
+			if !g.File && len(menu.Choices) < maxChoices {
+				menu.Choices = append(menu.Choices, chat.Choice{Label: cut(digestLine(g), 100), Value: g.ID})
+			}
 		}
+		if len(menu.Choices) == 0 {
+			return say("There are no digests here that chat can remove."), nil
+		}
+		return chat.Reply{Text: "Which digest is to end?", Menus: []chat.Menu{menu}}, nil
 	}
-	return at // unreachable: no clock goes forward by more
+	return b.endDigest(ctx, r, r.args["when"])
 }
 
-// fillDigest reads the entries that a digest sums up. A digest that was removed
-// meanwhile has none.
-func (p *porter) fillDigest(ctx context.Context, w store.Work) (store.Work, error) {
-	id, from, to, ok := parseDigestText(w.Delivery.Text)
-	if !ok || p.desk == nil {
-		return w, nil
+func (b *Bot) endDigest(ctx context.Context, r request, id string) (chat.Reply, error) {
+	err := b.desk.DropDigest(ctx, r.actor(), r.channel(), cut(id, maxWords))
+	if reply, ok := refusal(err); ok {
+		return reply, nil
 	}
-	d, err := p.desk.Digest(id)
-	if err != nil {
-		return w, nil //nolint:nilerr // removed
-	}
-	sources := d.Sources
-	if len(sources) == 0 {
-		for _, want := range p.desk.Wants(d.Channel) {
-			sources = append(sources, want.Source)
-		}
-	}
-	if len(sources) == 0 {
-		return w, nil
-	}
-	// What was seen in the period counts, even if it was published before.
-	entries, _, err := p.store.Latest(ctx, store.Query{Sources: sources, Since: from.Add(-defaultMaxAge), AsOf: to, Limit: digestWindow})
-	for i := range entries {
-		e := &entries[i]
-		if !e.Withdrawn && e.FirstSeen.After(from) && p.desk.Judge(d.Channel, e).Wanted {
-			w.Entries = append(w.Entries, *e)
-		}
-	}
-	w.Count = len(w.Entries)
-	return w, err
+	return say("That digest is gone."), err
 }
 
-// digestForm composes the card of a digest: what mattered, in the order it
-// happened. entries come newest first.
-func digestForm(d store.Delivery, entries []news.Entry) chat.Card {
-	_, from, to, _ := parseDigestText(d.Text)
-	mattered := summary.Of(entries, maxMattered)
-	c := chat.Card{
-		Form: chat.ClosingForm, Headline: "Digest of the last " + spoken(to.Sub(from)), Count: len(entries), Changed: to,
+var digestTimeForm = regexp.MustCompile(`^(?i)(daily|(?:mon|tue|wed|thu|fri|sat|sun)(?:[-,](?:mon|tue|wed|thu|fri|sat|sun))*) +([01]?\d|2[0-3]):([0-5]\d) +(\S+)$`)
+
+// DigestSpec reads "daily 08:00 Europe/London" or "mon-fri 17:30 Europe/London"
+// as a robfig/cron expression. A digest of chosen days covers the days since the
+// last. The error is for users.
+func DigestSpec(when string) (spec string, err error) {
+	m := digestTimeForm.FindStringSubmatch(strings.TrimSpace(when))
+	if m == nil {
+		return "", errors.New("say when as in daily 08:00 Europe/London, or mon-fri 17:30 Europe/London")
 	}
-	for i := len(mattered) - 1; i >= 0; i-- {
-		c.Items = append(c.Items, itemOf(&mattered[i]))
+	if err := checkZone(m[4]); err != nil {
+		return "", err
 	}
-	if len(entries) > len(mattered) {
-		c.Note = "/latest shows them all"
+	days := strings.ToLower(m[1])
+	if days == "daily" {
+		days = "*"
 	}
-	return c
+	spec = fmt.Sprintf("CRON_TZ=%s %s %s * * %s", m[4], m[3], m[2], days)
+	return spec, CheckSchedule(spec)
+}
+
+// DigestTimes writes an expression of DigestSpec as it was said.
+func DigestTimes(spec string) string {
+	zone, fields, _ := strings.Cut(strings.TrimPrefix(spec, "CRON_TZ="), " ")
+	f := strings.Fields(fields)
+	if len(f) != 5 {
+		return spec
+	}
+	if f[4] == "*" {
+		f[4] = "daily"
+	}
+	return fmt.Sprintf("%s %02s:%02s %s", f[4], f[1], f[0], zone)
 }

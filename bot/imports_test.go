@@ -69,6 +69,7 @@ var rooms = map[string][]string{
 	"golang.org/x/time/rate":           {"bot", "bot/push", "adapters/slack", "adapters/discord"},
 	"golang.org/x/sync":                {"bot", "bot/fetch", "bot/cli"},
 	"golang.org/x/net/idna":            {"adapters/discord", "bot/fetch"},
+	"golang.org/x/sys/unix":            {"store/postgres"},
 	"golang.org/x/text":                {"bot/parse", "adapters/console"},
 }
 

@@ -117,6 +117,7 @@ func (p *porter) deliver(ctx context.Context, w store.Work) (again bool, err err
 	if w, err = p.asPromised(ctx, w); err != nil {
 		return false, err
 	}
+	w = p.withoutPulled(w)
 	post, sum, err := p.compose(w)
 	if err != nil {
 		return true, p.abandon(ctx, w, err)
@@ -171,6 +172,16 @@ func (p *porter) asPromised(ctx context.Context, w store.Work) (store.Work, erro
 		}
 	}
 	return w, err
+}
+
+// withoutPulled leaves out of a delivery what the channel's own server has
+// withdrawn.
+func (p *porter) withoutPulled(w store.Work) store.Work {
+	w.Entry = masked(p.desk, p.lane.Channel, w.Entry)
+	for i := range w.Entries {
+		w.Entries[i] = masked(p.desk, p.lane.Channel, w.Entries[i])
+	}
+	return w
 }
 
 // history returns the revisions of an entry that are kept; none of an entry

@@ -11,7 +11,8 @@ import (
 	"github.com/pullquote/pullquote/store"
 )
 
-// pull asks whether an update is to be withdrawn everywhere.
+// pull asks whether an update is to be withdrawn everywhere, or, where it stands
+// in channels of others too, in those of the asker's own server.
 func (b *Bot) pull(ctx context.Context, r request) (chat.Reply, error) {
 	e, reply, ok, err := b.subject(ctx, r)
 	if err != nil || !ok {
@@ -20,16 +21,38 @@ func (b *Bot) pull(ctx context.Context, r request) (chat.Reply, error) {
 	if e.Pulled {
 		return say("It was pulled already."), nil
 	}
+	own, others, err := b.reach(ctx, r.Command, e.Ref)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if others && len(own) == 0 {
+		return say("That update stands in no channel of this server."), nil
+	}
 	id, err := b.ask(ctx, question{Entry: e.Ref, User: r.User})
 	if err != nil {
 		return chat.Reply{}, err
 	}
-	return chat.Reply{
+	reply = chat.Reply{
 		Title:   "Pull this update from every channel?",
 		Text:    titleOf(&e),
 		Note:    "Its cards everywhere will say that it was pulled, without its words. It does not come back when the source changes it.",
 		Buttons: []chat.Button{{Label: "Pull it", Action: "pull." + id, Danger: true}, {Label: "Cancel", Action: "cancel"}},
-	}, nil
+	}
+	if others {
+		reply.Title = "Pull this update from the channels of this server?"
+		reply.Note = fmt.Sprintf("Its cards in %s here will say that it was pulled, without its words. Others that show it are not the business of this server.",
+			plural(len(own), "channel", false))
+	}
+	return reply, nil
+}
+
+// reach returns the channels for which a command's asker may withdraw an entry,
+// and whether there are others for which not.
+func (b *Bot) reach(ctx context.Context, cmd chat.Command, e news.Ref) (own []chat.Channel, others bool, err error) {
+	if b.athome(cmd) {
+		return nil, false, nil
+	}
+	return b.told(ctx, cmd, e)
 }
 
 // confirmPull withdraws an entry by the desk's own decision.
@@ -41,6 +64,13 @@ func (b *Bot) confirmPull(ctx context.Context, r request, id string) (chat.Reply
 	if !ok || f.Entry == (news.Ref{}) {
 		return say("That was a while ago: please ask again."), nil
 	}
+	own, others, err := b.reach(ctx, r.Command, f.Entry)
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	if others {
+		return b.recall(ctx, r, f.Entry, own)
+	}
 	if err := b.pullEntry(ctx, f.Entry); err != nil {
 		return chat.Reply{}, err
 	}
@@ -48,6 +78,27 @@ func (b *Bot) confirmPull(ctx context.Context, r request, id string) (chat.Reply
 		return chat.Reply{}, err
 	}
 	return chat.Reply{Text: "It is being pulled from every channel. /audit says who did it.", Replace: true}, nil
+}
+
+// recall withdraws an entry from some channels only.
+func (b *Bot) recall(ctx context.Context, r request, e news.Ref, channels []chat.Channel) (chat.Reply, error) {
+	if len(channels) == 0 {
+		return say("That update stands in no channel of this server."), nil
+	}
+	err := b.desk.Recall(ctx, r.actor(), e, channels)
+	if reply, ok := refusal(err); ok {
+		return reply, nil
+	}
+	if err != nil {
+		return chat.Reply{}, err
+	}
+	for _, ch := range channels {
+		if err := b.store.Promise(ctx, ch, store.Promise{Kind: store.Card, Entry: e}); err != nil {
+			return chat.Reply{}, err
+		}
+	}
+	b.dispatcher.wake()
+	return chat.Reply{Text: "It is being pulled from the channels of this server. /audit says who did it.", Replace: true}, nil
 }
 
 // pullEntry records that an entry is withdrawn by the desk. It waits for a

@@ -24,7 +24,7 @@ type query struct {
 	period  time.Duration
 	asOf    time.Time // pages of one answer show the same state of things
 	share   bool      // show it to the channel
-	admin   bool      // the one who asks may administer
+	asker   chat.Command
 }
 
 const (
@@ -139,12 +139,12 @@ func cut(s string, max int) string {
 	return string([]rune(s)[:max])
 }
 
-// parsePeriod reads "30m", "6h", "2d" or "today" (since midnight UTC).
+// parsePeriod reads "30m", "6h", "2d" or "today": since midnight where now is.
 func parsePeriod(s string, now time.Time) (time.Duration, bool) {
 	s = strings.ToLower(s)
 	if s == "today" {
-		now = now.UTC()
-		return max(now.Sub(now.Truncate(24*time.Hour)), time.Minute), true
+		midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+		return max(now.Sub(midnight).Truncate(time.Second), time.Minute), true
 	}
 	if len(s) < 2 {
 		return 0, false

@@ -14,7 +14,7 @@ type request struct {
 	args map[string]string
 }
 
-const maxArg = 1000 // bytes of one option's value; a filter's length
+const maxArg = 4000 // bytes of one option's value; what takes less says so
 
 // requestOf reads a command's options. Where the platform has no named ones
 // they are written one after the other in the order of the spec, or by name as
@@ -98,7 +98,7 @@ func argument(s string) string {
 
 // actor returns who asks.
 func (r request) actor() desk.Actor {
-	return desk.Actor{Adapter: r.Adapter, Tenant: r.Tenant, User: r.User, Channel: r.Channel}
+	return actorOf(r.Command)
 }
 
 // channel returns the channel that option "channel" names, or the one it was

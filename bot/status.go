@@ -28,7 +28,7 @@ func (b *Bot) status(ctx context.Context, q query) (chat.Reply, error) {
 	var list []store.SourceStatus
 	if src != nil {
 		list = append(list, *src)
-	} else if list, err = b.store.Sources(ctx); err != nil {
+	} else if list, err = b.visible(ctx, q.asker); err != nil {
 		return chat.Reply{}, err
 	}
 	left, err := b.store.Backlog(ctx)
@@ -41,7 +41,10 @@ func (b *Bot) status(ctx context.Context, q query) (chat.Reply, error) {
 	for _, s := range list[:min(len(list), maxStatus)] {
 		lines = append(lines, b.statusLine(s, now))
 	}
-	reply = chat.Reply{Title: "Status" + nameOf(src), Text: strings.Join(lines, "\n"), Note: backlogLine(left, now)}
+	reply = chat.Reply{Title: "Status" + nameOf(src), Text: strings.Join(lines, "\n")}
+	if b.athome(q.asker) {
+		reply.Note = backlogLine(left, now)
+	}
 	if more := len(list) - maxStatus; more > 0 {
 		reply.Text += fmt.Sprintf("\nAnd %s more, in less trouble.", plural(more, "source", false))
 	}

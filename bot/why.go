@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +22,14 @@ func traces() []decision {
 			Message: true, Label: "Why this card?"}, "/why https://news.example/live#e17", (*Bot).why},
 		{chat.CommandSpec{Name: "pull", Summary: "Withdraw an update from every channel at once", Admin: true, Options: []chat.OptionSpec{link},
 			Message: true, Label: "Pull from all channels"}, "/pull https://news.example/live#e17", (*Bot).pull},
+		{chat.CommandSpec{Name: "limits", Summary: "How much of this bot's limits is used here"}, "/limits", (*Bot).limits},
 		{chat.CommandSpec{Name: "audit", Summary: "Who changed what lately", Admin: true}, "/audit", (*Bot).audit},
 	}
 }
 
 // listSources lists what the channel follows.
 func (b *Bot) listSources(ctx context.Context, r request) (chat.Reply, error) {
-	statuses, err := b.store.Sources(ctx)
+	statuses, err := b.visible(ctx, r.Command)
 	if err != nil {
 		return chat.Reply{}, err
 	}
@@ -99,6 +101,9 @@ func (b *Bot) subject(ctx context.Context, r request) (e news.Entry, reply chat.
 	if err != nil {
 		return e, reply, false, err
 	}
+	if b.hides(r.Command) {
+		refs = slices.DeleteFunc(refs, func(ref news.Ref) bool { return !b.desk.Visible(r.actor(), ref.Source) })
+	}
 	switch len(refs) {
 	case 0:
 		return e, say("Nothing that this bot has seen has that link. It may be on a page that is not followed, or newer than the last reading; /sources says when that was."), false, nil
@@ -107,6 +112,7 @@ func (b *Bot) subject(ctx context.Context, r request) (e news.Entry, reply chat.
 		return e, say(fmt.Sprintf("That stands for %s. Give the link of one of them.", plural(len(refs), "update", false))), false, nil
 	}
 	e, err = b.store.Entry(ctx, refs[0])
+	e = masked(b.desk, r.Channel, e)
 	if errors.Is(err, store.ErrNotFound) {
 		return e, say("That update is no longer kept."), false, nil
 	}
@@ -123,7 +129,7 @@ func (b *Bot) why(ctx context.Context, r request) (chat.Reply, error) {
 	if err != nil {
 		return chat.Reply{}, err
 	}
-	story, err := b.story(ctx, &e, r.Channel)
+	story, err := b.story(ctx, &e, r.Channel, b.athome(r.Command))
 	if err != nil {
 		return chat.Reply{}, err
 	}
@@ -137,7 +143,7 @@ func (b *Bot) why(ctx context.Context, r request) (chat.Reply, error) {
 const clock = "2006-01-02 15:04:05 UTC"
 
 // story tells what was seen, decided and sent of an entry, a line each.
-func (b *Bot) story(ctx context.Context, e *news.Entry, ch chat.Channel) ([]string, error) {
+func (b *Bot) story(ctx context.Context, e *news.Entry, ch chat.Channel, all bool) ([]string, error) {
 	lines := Story(e)
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	v := b.desk.Judge(ch, e)
@@ -149,7 +155,10 @@ func (b *Bot) story(ctx context.Context, e *news.Entry, ch chat.Channel) ([]stri
 	default:
 		add("Filter of this channel: none")
 	}
-	sent, err := b.sent(ctx, e, ch)
+	if b.desk.Recalled(ch, e.Ref) {
+		add("Pulled from the channels of this server")
+	}
+	sent, err := b.sent(ctx, e, ch, all)
 	return append(lines, sent...), err
 }
 
@@ -198,8 +207,9 @@ func wordOf(c news.Class) string {
 	return "changed by its source"
 }
 
-// sent tells what became of an entry in a channel, and counts the others.
-func (b *Bot) sent(ctx context.Context, e *news.Entry, ch chat.Channel) ([]string, error) {
+// sent tells what became of an entry in a channel, and with all counts the
+// others.
+func (b *Bot) sent(ctx context.Context, e *news.Entry, ch chat.Channel, all bool) ([]string, error) {
 	receipts, err := b.store.Receipts(ctx, e.Ref)
 	if err != nil {
 		return nil, err
@@ -232,7 +242,7 @@ func (b *Bot) sent(ctx context.Context, e *news.Entry, ch chat.Channel) ([]strin
 	if len(lines) == 0 {
 		lines = append(lines, "Here: never promised. It was there before this channel followed the source, or came too late to be news")
 	}
-	if elsewhere > 0 {
+	if elsewhere > 0 && all {
 		lines = append(lines, "Elsewhere: stands in "+plural(elsewhere, "other channel", false))
 	}
 	return lines, nil

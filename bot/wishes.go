@@ -2,11 +2,11 @@ package bot
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/desk"
@@ -33,13 +33,21 @@ func wishes() []decision {
 		{chat.CommandSpec{Name: "digest", Summary: "A summary at fixed times: list, add or remove one", Admin: true,
 			Options: []chat.OptionSpec{
 				{Name: "do", Summary: "What to do", Kind: chat.ChoiceOption, Choices: choices("list", "add", "remove")},
-				{Name: "when", Summary: "For add: daily 08:00 Europe/London, or mon-fri 17:30 Europe/London; for remove: its ID"},
+				{Name: "when", Summary: "For add: daily 08:00 Europe/London, or mon-fri 17:30 Europe/London; for remove: its ID", Suggest: true},
+				{Name: "source", Summary: "Of which sources, commas between them; what the channel follows if left out", Suggest: true},
+				{Name: "to", Summary: "Where it is posted: the channel, the thread of its one source, or a message to you", Kind: chat.ChoiceOption,
+					Choices: choices("channel", "thread", "me")},
+				channelOption,
 			}}, "/digest add daily 08:00 Europe/London", (*Bot).digest},
+		{chat.CommandSpec{Name: "zone", Summary: "The time zone of this server or workspace, for /quiet, /digest and today", Admin: true,
+			Options: []chat.OptionSpec{
+				{Name: "zone", Summary: "For example: Europe/London, or off; shows it if left out"},
+			}}, "/zone Europe/London", (*Bot).zoneOf},
 		{chat.CommandSpec{Name: "set", Summary: "How a source is posted here: style, silent, mention and more", Admin: true,
 			Options: []chat.OptionSpec{
 				source,
 				{Name: "option", Summary: "Which setting", Kind: chat.ChoiceOption, Choices: choices(settingNames()...)},
-				{Name: "value", Summary: "Its value: on or off; for style cards, thread or forum; for mention a role, then a filter"},
+				{Name: "value", Summary: "Its value: on or off; for style cards, thread or forum; for mention a role, then a filter", Suggest: true},
 			}}, "/set harbour style thread", (*Bot).set},
 	}
 }
@@ -85,7 +93,7 @@ func (b *Bot) filter(ctx context.Context, r request) (chat.Reply, error) {
 
 func (b *Bot) setFilter(ctx context.Context, r request, w desk.Want, text string) (chat.Reply, error) {
 	if _, err := rules.Parse(text); err != nil {
-		return say(upper(sentence(err.Error()))), nil
+		return say(upper(sentence(err.Error()))), nil //nolint:nilerr // the answer says what was wrong
 	}
 	err := b.desk.Set(ctx, r.actor(), w.Source, w.Channel, "filter "+text, func(w *desk.Want) { w.Filter = text })
 	if reply, ok := refusal(err); ok {
@@ -162,6 +170,9 @@ func (b *Bot) quiet(ctx context.Context, r request) (chat.Reply, error) {
 	if strings.EqualFold(hours, "off") {
 		hours = ""
 	}
+	if hours != "" {
+		hours = b.zoned(r, hours)
+	}
 	err := b.desk.SetQuiet(ctx, r.actor(), r.Channel, hours, "")
 	if reply, ok := refusal(err); ok {
 		return reply, nil
@@ -173,75 +184,6 @@ func (b *Bot) quiet(ctx context.Context, r request) (chat.Reply, error) {
 		return say("This channel has no quiet hours any more."), nil
 	}
 	return say("Quiet here at " + hours + ". What comes then is kept and told in one digest afterwards; breaking sources still come through."), nil
-}
-
-// digest lists, adds or removes a channel's digests.
-func (b *Bot) digest(ctx context.Context, r request) (chat.Reply, error) {
-	switch r.args["do"] {
-	case "", "list":
-		return b.listDigests(r), nil
-	case "add":
-		return b.addDigest(ctx, r)
-	case "remove":
-		err := b.desk.DropDigest(ctx, r.actor(), r.Channel, r.args["when"])
-		if reply, ok := refusal(err); ok {
-			return reply, nil
-		}
-		return say("That digest is gone."), err
-	}
-	return say("Say /digest list, add or remove."), nil
-}
-
-func (b *Bot) listDigests(r request) chat.Reply {
-	var sb strings.Builder
-	for _, g := range b.desk.Digests() {
-		if g.Channel == r.Channel {
-			fmt.Fprintf(&sb, "%s  %s\n", g.ID, strings.TrimPrefix(g.Spec, "CRON_TZ="))
-		}
-	}
-	if sb.Len() == 0 {
-		return say("There are no digests here. For example: /digest add daily 08:00 Europe/London")
-	}
-	return chat.Reply{Title: "Digests of this channel", Text: strings.TrimSuffix(sb.String(), "\n"), Note: "/digest remove and an ID ends one."}
-}
-
-func (b *Bot) addDigest(ctx context.Context, r request) (chat.Reply, error) {
-	spec, period, err := digestTimes(r.args["when"])
-	if err != nil {
-		return say(upper(sentence(err.Error()))), nil //nolint:nilerr // the answer says what was wrong
-	}
-	var sources []news.SourceID
-	for _, w := range b.desk.Wants(r.Channel) {
-		sources = append(sources, w.Source)
-	}
-	if len(sources) == 0 {
-		return say("Nothing is followed in this channel, so there is nothing to sum up. /follow begins."), nil
-	}
-	g, err := b.desk.AddDigest(ctx, r.actor(), desk.Digest{Channel: r.Channel, Spec: spec, Period: period})
-	if reply, ok := refusal(err); ok {
-		return reply, nil
-	}
-	return say(fmt.Sprintf("A digest of what this channel follows comes %s. Its ID is %s. When nothing happened, nothing is said.", r.args["when"], g.ID)), err
-}
-
-var digestTimeForm = regexp.MustCompile(`^(?i)(daily|(?:mon|tue|wed|thu|fri|sat|sun)(?:[-,](?:mon|tue|wed|thu|fri|sat|sun))*) +([01]?\d|2[0-3]):([0-5]\d) +(\S+)$`)
-
-// digestTimes reads "daily 08:00 Europe/London" as a cron spec and the period
-// between two digests. A digest of chosen days covers the days since the last.
-func digestTimes(text string) (spec string, period time.Duration, err error) {
-	m := digestTimeForm.FindStringSubmatch(text)
-	if m == nil {
-		return "", 0, fmt.Errorf("say when as in daily 08:00 Europe/London, or mon-fri 17:30 Europe/London")
-	}
-	if _, err := time.LoadLocation(m[4]); err != nil || m[4] == "Local" {
-		return "", 0, fmt.Errorf("%.60q is no time zone; write a name such as Europe/London", m[4])
-	}
-	days := strings.ToLower(m[1])
-	if days == "daily" {
-		days = "*"
-	}
-	spec = fmt.Sprintf("CRON_TZ=%s %s %s * * %s", m[4], m[3], m[2], days)
-	return spec, 0, CheckSchedule(spec)
 }
 
 // A setting is a row of /set.
@@ -310,15 +252,21 @@ func setMention(w *desk.Want, value string) error {
 	return nil
 }
 
-// set changes how a source is posted.
+// set changes how a source is posted. What is left out is offered to choose.
 func (b *Bot) set(ctx context.Context, r request) (chat.Reply, error) {
 	i := slices.IndexFunc(settings(), func(s setting) bool { return s.name == strings.ToLower(r.args["option"]) })
 	if i < 0 {
-		return say("There are the settings " + strings.Join(settingNames(), ", ") + ". For example: /set harbour style thread"), nil
+		return b.offerSettings(r), nil
 	}
 	s, value := settings()[i], r.args["value"]
+	if value == "" && len(valueChoices(s.name)) > 0 && r.args["source"] != "" {
+		return b.offerValues(r, s.name), nil
+	}
 	if err := s.set(new(desk.Want), value); err != nil {
 		return say(upper(sentence(err.Error()))), nil //nolint:nilerr // the answer says what was wrong
+	}
+	if s.name == "mention" && everybody(r, value) {
+		return say("Everybody is not told aloud from chat. An operator may write it into the configuration file."), nil
 	}
 	return b.onSource(ctx, r, "set", func(id news.SourceID, name string) (string, error) {
 		err := b.desk.Set(ctx, r.actor(), id, r.channel(), s.name+" "+value, func(w *desk.Want) {
@@ -326,4 +274,79 @@ func (b *Bot) set(ctx context.Context, r request) (chat.Reply, error) {
 		})
 		return fmt.Sprintf("%s: %s is %s from now on.", name, s.name, value), err
 	})
+}
+
+// everybody reports whether a mention means everybody: on Discord the role whose
+// ID is the server's own is @everyone (docs.discord.com, "Role Object").
+func everybody(r request, value string) bool {
+	who, _, _ := strings.Cut(value, " ")
+	m := mentionForm.FindStringSubmatch(who)
+	return m != nil && r.Tenant != "" && m[2] == r.Tenant
+}
+
+// valueChoices are the values of a setting that has few; "mention" has many.
+func valueChoices(option string) []chat.Choice {
+	switch strings.ToLower(option) {
+	case "style":
+		return choices("cards", "thread", "forum")
+	case "mention", "":
+		return choices("off")
+	}
+	return choices("on", "off")
+}
+
+// offerSettings offers the settings of a source.
+func (b *Bot) offerSettings(r request) chat.Reply {
+	reply := say("There are the settings " + strings.Join(settingNames(), ", ") + ". For example: /set harbour style thread")
+	if r.args["source"] == "" || r.args["option"] != "" {
+		return reply
+	}
+	action := valueAction(r, "")
+	if action == "" {
+		return reply
+	}
+	menu := chat.Menu{Label: "Which setting?", Action: action}
+	for _, name := range settingNames() {
+		if name != "mention" { // who is not among the choices
+			menu.Choices = append(menu.Choices, chat.Choice{Label: name, Value: name})
+		}
+	}
+	return chat.Reply{Text: "Which setting of " + cut(r.args["source"], maxWords) + "?", Menus: []chat.Menu{menu}}
+}
+
+func (b *Bot) offerValues(r request, option string) chat.Reply {
+	action := valueAction(r, option)
+	if action == "" || option == "mention" {
+		return say("To what? For example: /set " + cut(r.args["source"], maxWords) + " " + option + " " + valueChoices(option)[0].Value)
+	}
+	return chat.Reply{Text: "What is " + option + " to be?", Menus: []chat.Menu{{Label: "Which value?", Action: action, Choices: valueChoices(option)}}}
+}
+
+// valueAction carries /set over the choice of a setting or of its value. It is
+// "" if that is too long.
+func valueAction(r request, option string) string {
+	a := "value." + option + "." + r.args["channel"] + "." + base64.RawURLEncoding.EncodeToString([]byte(r.args["source"]))
+	if len(a) > maxAction {
+		return ""
+	}
+	return a
+}
+
+// pickedValue goes on with a /set for which something was chosen.
+func (b *Bot) pickedValue(ctx context.Context, r request, rest string) (chat.Reply, error) {
+	f := strings.Split(rest, ".")
+	if len(f) != 3 {
+		return say(errButton.Error()), nil
+	}
+	source, err := base64.RawURLEncoding.DecodeString(f[2])
+	if err != nil {
+		return say(errButton.Error()), nil //nolint:nilerr // the answer says so
+	}
+	r.args["source"], r.args["channel"] = string(source), f[1]
+	if r.args["option"] = f[0]; f[0] == "" {
+		r.args["option"] = r.Picked
+	} else {
+		r.args["value"] = r.Picked
+	}
+	return b.set(ctx, r)
 }

@@ -45,6 +45,8 @@ var (
 	ErrLocked = errors.New("ledger is in use by another process")
 	// ErrSchema: the ledger was written by a newer version.
 	ErrSchema = errors.New("ledger was written by a newer version")
+	// ErrChanged: it is not any more as it was when it was read.
+	ErrChanged = errors.New("changed meanwhile")
 	// ErrDamaged: the ledger cannot be read, or a record in it fails its check.
 	ErrDamaged = errors.New("ledger is damaged")
 )
@@ -73,6 +75,9 @@ type Store interface {
 	// KeepAll keeps several values, or none of them if it fails; a nil value
 	// removes its key.
 	KeepAll(ctx context.Context, values map[string][]byte) error
+	// KeepIf is KeepAll if the value kept under key is was, nil for none; else
+	// nothing is kept and the error is ErrChanged.
+	KeepIf(ctx context.Context, key string, was []byte, values map[string][]byte) error
 	// KeptAll returns the kept values whose keys begin with prefix.
 	KeptAll(ctx context.Context, prefix string) (map[string][]byte, error)
 	// Backup writes a consistent copy of the ledger to w while everything goes
@@ -289,7 +294,8 @@ const (
 	Digest  Kind = "digest"  // a summary at a fixed time; Entry zero, Number and Text chosen by the caller
 )
 
-// A Promise asks for a delivery of a kind other than Card, Head and Rollup.
+// A Promise asks for a delivery of a kind other than Head and Rollup. That of a
+// Card asks for another look at one that stands, and for nothing where none does.
 type Promise struct {
 	Kind   Kind
 	Entry  news.Ref

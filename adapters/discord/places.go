@@ -3,6 +3,7 @@ package discord
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +42,16 @@ const (
 	threadChannel
 	forumChannel
 )
+
+// TenantOf returns the server of a channel, "" of direct messages. It asks
+// Discord if that is not known of late.
+func (a *Adapter) TenantOf(ctx context.Context, ch chat.Channel) (string, error) {
+	if !isSnowflake(ch.ID) {
+		return "", fmt.Errorf("channel %.30q is no channel of a server", ch.ID)
+	}
+	p, err := a.place(ctx, "learn whose channel it is", ch.ID)
+	return p.Guild, err
+}
 
 // kind sorts the channel types.
 func (p place) kind() placeKind {

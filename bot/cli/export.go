@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pullquote/pullquote/bot"
 	"github.com/pullquote/pullquote/bot/admin"
 	"github.com/pullquote/pullquote/bot/config"
 	"github.com/pullquote/pullquote/bot/desk"
@@ -84,7 +86,16 @@ func madeOf(m desk.Made) (out config.Made) {
 		out.Rooms = append(out.Rooms, config.Room{Channel: r.Channel, Quiet: r.Quiet, Pass: r.Pass})
 	}
 	for _, g := range m.Digests {
-		out.Notes = append(out.Notes, fmt.Sprintf("Digest %s of %s at %s stays chat's.", g.ID, g.Channel, g.Spec))
+		if g.Channel != g.Home {
+			out.Notes = append(out.Notes, fmt.Sprintf("Digest %s, asked for in %s and posted in %s, stays chat's.", g.ID, g.Home, g.Channel))
+			continue
+		}
+		i := slices.IndexFunc(out.Rooms, func(r config.Room) bool { return r.Channel == g.Channel })
+		if i < 0 {
+			i = len(out.Rooms)
+			out.Rooms = append(out.Rooms, config.Room{Channel: g.Channel})
+		}
+		out.Rooms[i].Digests = append(out.Rooms[i].Digests, config.Digest{When: bot.DigestTimes(g.Spec), Sources: g.Sources, Thread: g.Thread})
 	}
 	if m.Alerts > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d alerts of single people stay theirs.", m.Alerts))
@@ -100,7 +111,7 @@ func (r reader) KeptAll(ctx context.Context, prefix string) (map[string][]byte, 
 	return r.office.Kept(ctx, prefix)
 }
 
-// KeepAll refuses: an export changes nothing.
-func (reader) KeepAll(context.Context, map[string][]byte) error {
+// KeepIf refuses: an export changes nothing.
+func (reader) KeepIf(context.Context, string, []byte, map[string][]byte) error {
 	return errors.New("an export changes nothing") // unreachable
 }

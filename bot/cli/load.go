@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +33,7 @@ func configFlag(cmd *cobra.Command, path *string) {
 
 func (e *env) load(path string) (*config.Config, error) {
 	return config.Load(path, config.Options{
-		Getenv: e.lookup, CheckCron: bot.CheckSchedule, Formats: parse.Formats(), Demos: demo.Names(), Commands: commandNames(),
+		Getenv: e.lookup, CheckCron: bot.CheckSchedule, DigestSpec: bot.DigestSpec, Formats: parse.Formats(), Demos: demo.Names(), Commands: commandNames(),
 		CheckProfile: func(profile []byte) error { _, err := parse.ReadProfiles(profile); return err },
 	})
 }
@@ -154,7 +157,46 @@ func deskFile(c *config.Config, told func(chat.Channel) bool) desk.File {
 		f.Wants = append(f.Wants, desk.Want{Subscription: sub, Filter: w.Filter, Mentions: w.Mentions, Loud: w.MentionWhen})
 	}
 	for _, r := range c.Rooms {
-		f.Rooms = append(f.Rooms, desk.Room{Channel: r.Channel, Quiet: r.Quiet, Pass: r.Pass})
+		if !told(r.Channel) {
+			continue
+		}
+		if r.Quiet != "" {
+			f.Rooms = append(f.Rooms, desk.Room{Channel: r.Channel, Quiet: r.Quiet, Pass: r.Pass})
+		}
+		for _, g := range r.Digests {
+			f.Digests = append(f.Digests, desk.Digest{
+				ID: fileDigest(r.Channel, g), Channel: r.Channel, Home: r.Channel, Spec: g.Spec, Sources: g.Sources, Thread: g.Thread, File: true,
+			})
+		}
 	}
 	return f
+}
+
+// fileDigest names a digest of the file for as long as it stays as it is.
+func fileDigest(ch chat.Channel, g config.Digest) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %q %t", ch, g.Spec, g.Sources, g.Thread))
+	return "file-" + hex.EncodeToString(sum[:8])
+}
+
+// home reports whether a server or workspace is the operator's own: every
+// workspace and terminal, and the Discord servers that the file names.
+func home(c *config.Config) func(adapter, tenant string) bool {
+	own := make(map[string]map[string]bool) // of Discord adapters
+	for _, a := range c.Adapters {
+		ids := a.Home
+		if a.Guild != "" {
+			ids = append(slices.Clone(ids), a.Guild)
+		}
+		if a.Platform != config.Discord {
+			continue
+		}
+		own[a.Name] = make(map[string]bool)
+		for _, id := range ids {
+			own[a.Name][id] = true
+		}
+	}
+	return func(adapter, tenant string) bool {
+		servers, discord := own[adapter]
+		return !discord || servers[tenant]
+	}
 }

@@ -141,7 +141,7 @@ func (e *env) serve(ctx context.Context, c *config.Config, st store.Store, d *de
 	o := bot.Options{
 		Store: st, Fetcher: client, Adapters: adapters, Desk: d, Names: c.Commands, Logger: log, Observer: metrics,
 		EditWindow: c.Delivery.EditWindow, PerMinute: c.Delivery.PerMinute, CatchUp: c.Delivery.CatchUp, Operators: operators(c),
-		Replica: replicaName(c),
+		Replica: replicaName(c), Home: home(c),
 	}
 	if f.once || f.dryRun {
 		b, err := bot.New(o)

@@ -60,6 +60,11 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 			a.AppToken = t.read("app_token", "SLACK_APP_TOKEN", "xoxb-", "the bot token")
 		} else {
 			a.SigningSecret = t.read("signing_secret", "SLACK_SIGNING_SECRET", "xox", "a token")
+			for _, key := range []string{"app_token_env", "app_token_file"} {
+				if v := s[key]; !v.absent() {
+					b.problem(v, "with a signing secret commands come as requests, and no app-level token is used; remove %s", key)
+				}
+			}
 		}
 		a.Admins = b.textOf(s["admins"], "")
 		if a.Admins != "" && !userGroup.MatchString(a.Admins) {
@@ -76,6 +81,7 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 		if a.Guild != "" && !snowflake.MatchString(a.Guild) {
 			b.problem(s["guild"], "guild is the server's ID, 15 to 20 digits: switch on Developer Mode, right-click the server, Copy Server ID")
 		}
+		a.Home = b.home(s["home"])
 	case Console:
 	}
 	if platform != Console {
@@ -83,6 +89,19 @@ func (b *builder) adapter(item value, lines map[string]int, taken map[string]str
 	}
 	a.APIURL = b.apiURL(s["api_url"])
 	b.config.Adapters = append(b.config.Adapters, a)
+}
+
+// home reads the servers of the operator.
+func (b *builder) home(v value) (ids []string) {
+	for _, item := range b.list(v, "home", `home: ["80351110224678912"]`) {
+		id, ok := b.text(item)
+		if ok && !snowflake.MatchString(id) {
+			b.problem(item, "home lists servers' IDs, 15 to 20 digits in quotation marks: switch on Developer Mode, right-click the server, Copy Server ID")
+		} else if ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // platformOf looks ahead for the platform, which decides about the other keys.

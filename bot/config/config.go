@@ -32,6 +32,8 @@ type Options struct {
 	Getenv func(name string) (value string, ok bool)
 	// CheckCron reports what is wrong with a schedule; nil accepts all.
 	CheckCron func(spec string) error
+	// DigestSpec reads when a digest comes as a cron expression; nil accepts all.
+	DigestSpec func(when string) (spec string, err error)
 	// Formats are the names a source's format may have; empty accepts all.
 	Formats []string
 	// Demos are the names that may follow "demo:" in a source's url; empty
@@ -139,8 +141,11 @@ type Adapter struct {
 	Shards        int    // Discord: gateway connections of all replicas; 0 = as Discord advises
 	Admins        string // Slack: the user group whose members administer, beside the workspace's own admins; "" means none
 	Guild         string // Discord: the one server to register commands in; "" means everywhere
-	Rate          int    // how many times the platform's ordinary limits this bot was granted; 1 for most, 0 on a terminal
-	APIURL        string // where the platform is reached instead of its own address; "" means there
+	// Home are Discord servers whose managers see and decide for all that the bot
+	// does; Guild is always among them. Workspaces and terminals always are.
+	Home   []string
+	Rate   int    // how many times the platform's ordinary limits this bot was granted; 1 for most, 0 on a terminal
+	APIURL string // where the platform is reached instead of its own address; "" means there
 	// Inactive says why the adapter cannot be used, such as "SLACK_BOT_TOKEN
 	// is not set"; "" if it can.
 	Inactive string
@@ -183,6 +188,15 @@ type Room struct {
 	Channel chat.Channel
 	Quiet   string // hours as package rules reads them; "" = none
 	Pass    string // a filter of what passes quiet hours; "" = breaking sources only
+	Digests []Digest
+}
+
+// A Digest is a summary that a channel gets at fixed times.
+type Digest struct {
+	When    string          // as it was written: "daily 08:00 Europe/London"
+	Spec    string          // the same as Options.DigestSpec has it
+	Sources []news.SourceID // none = what the channel follows
+	Thread  bool            // in the thread of the one source's page
 }
 
 // Active reports whether the adapter that ch names can be used.
@@ -236,6 +250,13 @@ type builder struct {
 	Options
 	dir    string // of the file
 	config Config
+	named  []namedSource // of digests, to be looked up when all sources are read
+}
+
+// A namedSource is the name of a source that must be there.
+type namedSource struct {
+	at value
+	id news.SourceID
 }
 
 // The keys of each section, in the order of the example.
@@ -256,14 +277,15 @@ var (
 	subscriptionKeys = []string{
 		"channel", "style", "silent", "publish", "closing", "delete_withdrawn", "tags", "filter", "mention", "mention_when",
 	}
-	channelKeys = []string{"channel", "quiet", "quiet_pass"}
+	channelKeys = []string{"channel", "quiet", "quiet_pass", "digests"}
+	digestKeys  = []string{"when", "sources", "thread"}
 	adapterKeys = map[Platform][]string{
 		Console: {"name", "platform"},
 		Slack: {
 			"name", "platform", "bot_token_env", "bot_token_file", "app_token_env", "app_token_file",
 			"signing_secret_env", "signing_secret_file", "admins", "rate", "api_url",
 		},
-		Discord: {"name", "platform", "token_env", "token_file", "guild", "public_key", "shards", "rate", "api_url"},
+		Discord: {"name", "platform", "token_env", "token_file", "guild", "home", "public_key", "shards", "rate", "api_url"},
 	}
 	platforms = []string{string(Console), string(Slack), string(Discord)}
 )
@@ -286,6 +308,7 @@ func (b *builder) build(top value) {
 	b.rooms(s["channels"], adapters)
 	b.profiles(s["profiles"])
 	b.sources(s["sources"], adapters)
+	b.lookUp()
 	if s["sources"].absent() && len(b.problems) == 0 {
 		b.problem(top, "there are no sources; add at least one under sources:")
 	}

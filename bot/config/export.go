@@ -70,12 +70,32 @@ func Export(m Made) (string, error) {
 func exportRooms(list []Room) (rooms []yaml.MapSlice) {
 	for _, r := range list {
 		m := yaml.MapSlice{{Key: "channel", Value: r.Channel.String()}, {Key: "quiet", Value: r.Quiet}}
+		if r.Quiet == "" {
+			m = m[:1]
+		}
 		if r.Pass != "" {
 			m = append(m, yaml.MapItem{Key: "quiet_pass", Value: r.Pass})
+		}
+		if len(r.Digests) > 0 {
+			m = append(m, yaml.MapItem{Key: "digests", Value: exportDigests(r.Digests)})
 		}
 		rooms = append(rooms, m)
 	}
 	return rooms
+}
+
+func exportDigests(list []Digest) (out []yaml.MapSlice) {
+	for _, g := range list {
+		m := yaml.MapSlice{{Key: "when", Value: g.When}}
+		if len(g.Sources) > 0 {
+			m = append(m, yaml.MapItem{Key: "sources", Value: g.Sources})
+		}
+		if g.Thread {
+			m = append(m, yaml.MapItem{Key: "thread", Value: true})
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 func exportSource(s MadeSource) yaml.MapSlice {

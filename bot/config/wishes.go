@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pullquote/pullquote/bot/chat"
+	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/bot/rules"
 )
 
@@ -76,7 +77,49 @@ func (b *builder) rooms(v value, adapters map[string]int) {
 		if r.Quiet == "" && r.Pass != "" {
 			b.problem(s["quiet_pass"], "quiet_pass goes with quiet: there are no quiet hours here")
 		}
+		r.Digests = b.digests(s["digests"])
 		b.config.Rooms = append(b.config.Rooms, r)
+	}
+}
+
+// digests reads what a channel gets at fixed times.
+func (b *builder) digests(v value) (list []Digest) {
+	for _, item := range b.list(v, "digests", "each begins with - when:") {
+		s := b.section(item, "a digest", digestKeys)
+		if len(s) == 0 {
+			continue // noted already
+		}
+		g := Digest{When: b.textOf(s["when"], ""), Thread: b.boolean(s["thread"])}
+		for _, name := range b.list(s["sources"], "sources", "sources: [harbour]") {
+			if text, ok := b.text(name); ok {
+				g.Sources = append(g.Sources, news.SourceID(text))
+				b.named = append(b.named, namedSource{name, news.SourceID(text)})
+			}
+		}
+		if g.Spec = g.When; b.DigestSpec != nil {
+			var err error
+			if g.Spec, err = b.DigestSpec(g.When); err != nil {
+				at := s["when"]
+				if at.absent() {
+					at = item
+				}
+				b.problem(at, "%v", err)
+			}
+		}
+		if g.Thread && len(g.Sources) != 1 {
+			b.problem(s["thread"], "a thread is that of one page: name one source, as in sources: [harbour]")
+		}
+		list = append(list, g)
+	}
+	return list
+}
+
+// lookUp reports the sources that digests name and that are not there.
+func (b *builder) lookUp() {
+	for _, n := range b.named {
+		if !slices.ContainsFunc(b.config.Sources, func(s Source) bool { return s.ID == n.id }) {
+			b.problem(n.at, "there is no source with the name %.40q; a digest names sources as their name: has it", n.id)
+		}
 	}
 }
 

@@ -3,8 +3,12 @@ package desk
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +16,7 @@ import (
 	"github.com/pullquote/pullquote/bot/chat"
 	"github.com/pullquote/pullquote/bot/news"
 	"github.com/pullquote/pullquote/bot/rules"
+	"github.com/pullquote/pullquote/store"
 )
 
 // An Act is a line of the audit trail: who did what.
@@ -43,7 +48,9 @@ func (d *draft) put(key string, v any) error {
 }
 
 // change saves what f does to a copy of the state, with a line of the audit
-// trail, and makes it hold. f may run once only.
+// trail unless what is "", and makes it hold. f may run once only. Should another
+// replica change something after all, because this one was held up, nothing is
+// saved.
 func (d *Desk) change(ctx context.Context, a Actor, what, detail string, f func(*draft) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -60,25 +67,59 @@ func (d *Desk) change(ctx context.Context, a Actor, what, detail string, f func(
 		return fmt.Errorf("%w: %w", ErrFilter, err)
 	}
 	now := d.now().UTC()
-	if err := dr.put(actKey(now), actOf(a, now, what, detail)); err != nil {
-		return err
+	if what != "" {
+		act := Act{At: now, Adapter: a.Adapter, Tenant: a.Tenant, User: a.User, Channel: a.Channel, What: what, Detail: detail}
+		if err := d.enter(ctx, dr, act); err != nil {
+			return err
+		}
 	}
-	version := rand.Text()
+	return d.save(ctx, dr)
+}
+
+// save keeps a draft and makes it hold.
+func (d *Desk) save(ctx context.Context, dr *draft) error {
+	version, was := rand.Text(), []byte(d.version)
+	if d.version == "" {
+		was = nil
+	}
 	dr.values[versionKey] = []byte(version)
-	if err := d.keeper.KeepAll(ctx, dr.values); err != nil {
+	err := d.keeper.KeepIf(ctx, versionKey, was, dr.values)
+	if errors.Is(err, store.ErrChanged) {
+		if _, err := d.reload(ctx); err != nil {
+			return err
+		}
+		if d.version == version {
+			return nil // it was this change: the answer to it was lost
+		}
+		return ErrBusy
+	}
+	if err != nil {
 		return fmt.Errorf("save what was decided: %w", err)
 	}
 	d.hold(dr.state, version)
 	return nil
 }
 
-func actOf(a Actor, at time.Time, what, detail string) Act {
-	return Act{At: at, Adapter: a.Adapter, Tenant: a.Tenant, User: a.User, Channel: a.Channel, What: what, Detail: detail}
+// enter plans to keep a line of a tenant's audit trail, and to forget its oldest
+// beyond maxActs.
+func (d *Desk) enter(ctx context.Context, dr *draft, act Act) error {
+	prefix := actsOf(act.Adapter, act.Tenant)
+	kept, err := d.keeper.KeptAll(ctx, prefix)
+	if err != nil {
+		return fmt.Errorf("read the audit trail: %w", err)
+	}
+	keys := slices.Sorted(maps.Keys(kept))
+	for _, key := range keys[:max(0, len(keys)-maxActs+1)] {
+		dr.values[key] = nil
+	}
+	// Keys sort by time; two acts of one nanosecond are told apart.
+	return dr.put(prefix+act.At.Format("20060102T150405.000000000Z")+"/"+newID(), act)
 }
 
-// actKey sorts by time; two acts of one nanosecond are told apart.
-func actKey(at time.Time) string {
-	return auditPrefix + at.Format("20060102T150405.000000000Z") + "/" + newID()
+// actsOf begins the keys of a tenant's audit trail.
+func actsOf(adapter, tenant string) string {
+	sum := sha256.Sum256([]byte(adapter + "\x00" + tenant))
+	return auditPrefix + hex.EncodeToString(sum[:12]) + "/"
 }
 
 // newID returns 8 letters and digits that nobody can guess.
@@ -94,7 +135,7 @@ func (d *Desk) Note(ctx context.Context, a Actor, what, detail string) error {
 
 // Audit returns the newest lines of the audit trail of a tenant, newest first.
 func (d *Desk) Audit(ctx context.Context, adapter, tenant string, limit int) ([]Act, error) {
-	kept, err := d.keeper.KeptAll(ctx, auditPrefix)
+	kept, err := d.keeper.KeptAll(ctx, actsOf(adapter, tenant))
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +145,7 @@ func (d *Desk) Audit(ctx context.Context, adapter, tenant string, limit int) ([]
 		if err := json.Unmarshal(value, &a); err != nil {
 			return nil, fmt.Errorf("audit trail: %s: %w", key, err)
 		}
-		if a.Adapter == adapter && a.Tenant == tenant {
-			acts = append(acts, a)
-		}
+		acts = append(acts, a)
 	}
 	slices.SortFunc(acts, func(a, b Act) int { return b.At.Compare(a.At) })
 	return acts[:min(len(acts), limit)], nil
@@ -115,13 +154,13 @@ func (d *Desk) Audit(ctx context.Context, adapter, tenant string, limit int) ([]
 // Follow makes a channel follow a source, which is added if it is new. The
 // source keeps the ID it has if its address is followed already.
 func (d *Desk) Follow(ctx context.Context, a Actor, src news.Source, w Want) (news.SourceID, error) {
-	tenant := a.Adapter + ":" + a.Tenant
+	tenant := a.tenant()
 	err := d.change(ctx, a, "follow", src.URL+" in "+w.Channel.String(), func(dr *draft) error {
 		id, known := dr.byAddress(d.file, src.URL)
+		if now := d.state.Load(); !now.seen[tenant][id] && now.countOf(tenant) >= MaxSources {
+			return ErrLimit
+		}
 		if !known {
-			if dr.countOf(tenant) >= MaxSources {
-				return ErrLimit
-			}
 			id = dr.freeID(d.file, src.ID)
 			src.ID = id
 			f := Followed{Source: src, Tenant: tenant, By: a.User, At: d.now().UTC()}
@@ -135,7 +174,7 @@ func (d *Desk) Follow(ctx context.Context, a Actor, src news.Source, w Want) (ne
 		if _, ok := d.state.Load().wants[k]; ok {
 			return ErrTaken
 		}
-		w.Made, w.By, w.At = true, a.User, d.now().UTC()
+		w.Made, w.Tenant, w.By, w.At = true, tenant, a.User, d.now().UTC()
 		return dr.putMade(k, w)
 	})
 	return src.ID, err
@@ -156,13 +195,24 @@ func (s *state) byAddress(file File, url string) (news.SourceID, bool) {
 	return "", false
 }
 
-func (s *state) countOf(tenant string) (n int) {
-	for _, f := range s.followed {
-		if f.Tenant == tenant {
+// countOf returns how many sources the channels of a tenant follow from chat.
+func (s *state) countOf(tenant string) int { return len(s.seen[tenant]) }
+
+func (s *state) digestsOf(tenant string) (n int) {
+	for _, g := range s.digests {
+		if g.Tenant == tenant {
 			n++
 		}
 	}
 	return n
+}
+
+// mine refuses what is another tenant's, as if it were not there.
+func (*state) mine(a Actor, tenant string) error {
+	if tenant != "" && tenant != a.tenant() {
+		return ErrNone
+	}
+	return nil
 }
 
 // freeID returns id, or id with a number if it is taken.
@@ -193,7 +243,8 @@ func (d *Desk) Unfollow(ctx context.Context, a Actor, source news.SourceID, ch c
 		if d.inFile(k) {
 			return ErrFile
 		}
-		if w, ok := dr.made[k]; !ok || !w.Made {
+		w, ok := dr.made[k]
+		if !ok || !w.Made || dr.mine(a, dr.tenantOf(w)) != nil {
 			return ErrNone
 		}
 		delete(dr.made, k)
@@ -246,13 +297,25 @@ func (d *Desk) Set(ctx context.Context, a Actor, source news.SourceID, ch chat.C
 			f(w)
 			w.Source, w.Channel = before.Source, before.Channel
 			for _, text := range []string{w.Filter, w.Loud} {
-				if _, err := rules.Parse(text); err != nil {
-					return fmt.Errorf("%w: %w", ErrFilter, err)
+				if _, err := parse(text); err != nil {
+					return err
 				}
 			}
 			return d.allowed(before, *w)
 		})
 	})
+}
+
+// parse reads a filter that a user wrote.
+func parse(text string) (rules.Filter, error) {
+	if len(text) > MaxFilter {
+		return rules.Filter{}, fmt.Errorf("%w: it is longer than %d letters", ErrFilter, MaxFilter)
+	}
+	f, err := rules.Parse(text)
+	if err != nil {
+		return f, fmt.Errorf("%w: %w", ErrFilter, err)
+	}
+	return f, nil
 }
 
 // allowed refuses a change of what the file sets.
@@ -275,7 +338,7 @@ func (d *Desk) allowed(before, after Want) error {
 // edit changes what is kept of a want; of one in the file a note beside it.
 func (d *draft) edit(desk *Desk, a Actor, k wantKey, f func(*Want) error) error {
 	now, ok := desk.state.Load().wants[k]
-	if !ok {
+	if !ok || d.mine(a, d.tenantOf(d.made[k])) != nil {
 		return ErrNone
 	}
 	w := now.Want
@@ -283,7 +346,7 @@ func (d *draft) edit(desk *Desk, a Actor, k wantKey, f func(*Want) error) error 
 	if err := f(&w); err != nil {
 		return err
 	}
-	w.By, w.At = a.User, desk.now().UTC()
+	w.Tenant, w.By, w.At = a.tenant(), a.User, desk.now().UTC()
 	return d.putMade(k, w)
 }
 
@@ -296,7 +359,7 @@ func (d *Desk) Move(ctx context.Context, a Actor, source news.SourceID, from, to
 			return ErrFile
 		}
 		w, ok := dr.made[old]
-		if !ok || !w.Made {
+		if !ok || !w.Made || dr.mine(a, dr.tenantOf(w)) != nil {
 			return ErrNone
 		}
 		if _, ok := d.state.Load().wants[target]; ok {
@@ -306,7 +369,7 @@ func (d *Desk) Move(ctx context.Context, a Actor, source news.SourceID, from, to
 		if err := dr.put(wantName(old), nil); err != nil {
 			return err
 		}
-		w.Channel, w.By, w.At = to, a.User, d.now().UTC()
+		w.Channel, w.Tenant, w.By, w.At = to, a.tenant(), a.User, d.now().UTC()
 		return dr.putMade(target, w)
 	})
 }
@@ -317,32 +380,38 @@ func (d *Desk) SetQuiet(ctx context.Context, a Actor, ch chat.Channel, hours, pa
 	if _, err := rules.ParseHours(hours); err != nil {
 		return fmt.Errorf("%w: %w", ErrFilter, err)
 	}
-	if _, err := rules.Parse(pass); err != nil {
-		return fmt.Errorf("%w: %w", ErrFilter, err)
+	if _, err := parse(pass); err != nil {
+		return err
 	}
 	return d.change(ctx, a, "quiet", ch.String()+": "+hours, func(dr *draft) error {
 		if slices.ContainsFunc(d.file.Rooms, func(r Room) bool { return r.Channel == ch && r.Quiet != "" }) {
 			return ErrFile
+		}
+		if err := dr.mine(a, dr.roomsIn[ch].Tenant); err != nil {
+			return err
 		}
 		key := roomKind + ch.String()
 		if hours == "" {
 			delete(dr.roomsIn, ch)
 			return dr.put(key, nil)
 		}
-		r := Room{Channel: ch, Quiet: hours, Pass: pass, By: a.User, At: d.now().UTC()}
+		r := Room{Channel: ch, Quiet: hours, Pass: pass, Tenant: a.tenant(), By: a.User, At: d.now().UTC()}
 		dr.roomsIn[ch] = r
 		return dr.put(key, r)
 	})
 }
 
+// noAct is what people decide for themselves: no audit trail shows it to others.
+const noAct = ""
+
 // AddAlert alerts a person of what a filter wants.
 func (d *Desk) AddAlert(ctx context.Context, a Actor, user chat.Channel, source news.SourceID, filter string) (Alert, error) {
-	f, err := rules.Parse(filter)
+	f, err := parse(filter)
 	if err != nil {
-		return Alert{}, fmt.Errorf("%w: %w", ErrFilter, err)
+		return Alert{}, err
 	}
-	al := Alert{ID: newID(), User: user, Source: source, Filter: f.String(), At: d.now().UTC()}
-	err = d.change(ctx, a, "alert", filter, func(dr *draft) error {
+	al := Alert{ID: newID(), User: user, Source: source, Filter: f.String(), Tenant: a.tenant(), At: d.now().UTC()}
+	err = d.change(ctx, a, noAct, "", func(dr *draft) error {
 		list := dr.alerts[user]
 		if len(list) >= MaxAlerts {
 			return ErrLimit
@@ -358,7 +427,7 @@ func (d *Desk) AddAlert(ctx context.Context, a Actor, user chat.Channel, source 
 
 // DropAlert ends an alert of a person; "" ends all of theirs.
 func (d *Desk) DropAlert(ctx context.Context, a Actor, user chat.Channel, id string) error {
-	return d.change(ctx, a, "alert off", id, func(dr *draft) error {
+	return d.change(ctx, a, noAct, "", func(dr *draft) error {
 		var left []alert
 		dropped := 0
 		for _, al := range dr.alerts[user] {
@@ -385,15 +454,12 @@ func (d *Desk) DropAlert(ctx context.Context, a Actor, user chat.Channel, id str
 // AddDigest adds a digest and returns it with its ID. The caller has checked
 // Spec.
 func (d *Desk) AddDigest(ctx context.Context, a Actor, g Digest) (Digest, error) {
-	g.ID, g.By, g.At = newID(), a.User, d.now().UTC()
+	g.ID, g.Tenant, g.By, g.At = newID(), a.tenant(), a.User, d.now().UTC()
+	if g.Home == (chat.Channel{}) {
+		g.Home = g.Channel
+	}
 	err := d.change(ctx, a, "digest", g.Channel.String()+": "+g.Spec, func(dr *draft) error {
-		n := 0
-		for _, other := range dr.digests {
-			if other.Channel == g.Channel {
-				n++
-			}
-		}
-		if n >= MaxDigests {
+		if dr.digestsOf(g.Tenant) >= MaxDigests {
 			return ErrLimit
 		}
 		dr.digests[g.ID] = g
@@ -402,14 +468,56 @@ func (d *Desk) AddDigest(ctx context.Context, a Actor, g Digest) (Digest, error)
 	return g, err
 }
 
-// DropDigest ends a digest of a channel.
+// DropDigest ends a digest of a channel, or that was asked for in it.
 func (d *Desk) DropDigest(ctx context.Context, a Actor, ch chat.Channel, id string) error {
 	return d.change(ctx, a, "digest off", id, func(dr *draft) error {
+		if g, ok := d.state.Load().allDigests[id]; ok && g.File && g.Channel == ch {
+			return ErrFile
+		}
 		g, ok := dr.digests[id]
-		if !ok || g.Channel != ch {
+		if !ok || g.Channel != ch && g.Home != ch || dr.mine(a, g.Tenant) != nil {
 			return ErrNone
 		}
 		delete(dr.digests, id)
 		return dr.put(digestKind+id, nil)
+	})
+}
+
+// Recall withdraws an entry from channels of the actor's server or workspace,
+// whatever its source says of it later.
+func (d *Desk) Recall(ctx context.Context, a Actor, e news.Ref, channels []chat.Channel) error {
+	r := Recall{ID: newID(), Entry: e, Channels: channels, Tenant: a.tenant(), By: a.User, At: d.now().UTC()}
+	return d.change(ctx, a, "pull here", e.String(), func(dr *draft) error {
+		var own []Recall
+		for _, old := range dr.recalls {
+			if old.Tenant == r.Tenant {
+				own = append(own, old)
+			}
+		}
+		slices.SortFunc(own, func(a, b Recall) int { return a.At.Compare(b.At) })
+		for _, old := range own[:max(0, len(own)-MaxRecalls+1)] {
+			delete(dr.recalls, old.ID)
+			if err := dr.put(recallKind+old.ID, nil); err != nil {
+				return err
+			}
+		}
+		dr.recalls[r.ID] = r
+		return dr.put(recallKind+r.ID, r)
+	})
+}
+
+// SetZone sets the time zone of the actor's server or workspace; "" ends that.
+// The caller has checked that there is such a zone.
+func (d *Desk) SetZone(ctx context.Context, a Actor, zone string) error {
+	t := Tenant{Name: a.tenant(), Zone: zone, By: a.User, At: d.now().UTC()}
+	return d.change(ctx, a, "zone", zone, func(dr *draft) error {
+		sum := sha256.Sum256([]byte(t.Name))
+		key := tenantKind + hex.EncodeToString(sum[:12])
+		if zone == "" {
+			delete(dr.tenants, t.Name)
+			return dr.put(key, nil)
+		}
+		dr.tenants[t.Name] = t
+		return dr.put(key, t)
 	})
 }

@@ -32,8 +32,10 @@ import (
 type Keeper interface {
 	// KeptAll returns the values whose keys begin with prefix.
 	KeptAll(ctx context.Context, prefix string) (map[string][]byte, error)
-	// KeepAll saves all values, or none of them; a nil value removes its key.
-	KeepAll(ctx context.Context, values map[string][]byte) error
+	// KeepIf saves all values, a nil value removing its key, if the value kept
+	// under key is was, nil for none; else none, and the error is
+	// [store.ErrChanged].
+	KeepIf(ctx context.Context, key string, was []byte, values map[string][]byte) error
 }
 
 // Errors that a user can do something about; their texts are for users.
@@ -43,13 +45,18 @@ var (
 	ErrTaken  = errors.New("it is followed here already")
 	ErrLimit  = errors.New("that is more than this bot keeps for one server or person")
 	ErrFilter = errors.New("the filter cannot be used")
+	ErrBusy   = errors.New("somebody else is changing something at the moment; try again")
 )
 
-// Limits of what is kept for one server or workspace, and for one person.
+// Limits of what is kept for one tenant (a server or workspace) and for one
+// person.
 const (
-	MaxSources = 100 // followed from the chat of one tenant
-	MaxAlerts  = 25  // of one person
-	MaxDigests = 20  // of one channel
+	MaxSources = 100  // that channels of one tenant follow from chat
+	MaxAlerts  = 25   // of one person
+	MaxDigests = 40   // of one tenant
+	MaxRecalls = 1000 // of one tenant; beyond that the oldest are forgotten
+	MaxFilter  = 1000 // bytes of a filter
+	maxActs    = 500  // of one tenant's audit trail; beyond that the oldest are forgotten
 )
 
 // An Actor is who decides, and where.
@@ -59,6 +66,9 @@ type Actor struct {
 	User    string // the platform's id
 	Channel chat.Channel
 }
+
+// tenant names the server or workspace of an actor among those of all adapters.
+func (a Actor) tenant() string { return a.Adapter + ":" + a.Tenant }
 
 // A Followed is a source that is followed from chat.
 type Followed struct {
@@ -76,6 +86,7 @@ type Want struct {
 	Loud     string         `json:",omitempty"` // rules.Filter; "" = key events
 	Paused   bool           `json:",omitempty"`
 	Made     bool           `json:",omitempty"` // by chat; else it adds to a subscription of the file
+	Tenant   string         `json:",omitempty"` // "adapter:tenant" of who said so last
 	By       string         `json:",omitempty"`
 	At       time.Time      `json:",omitzero"`
 }
@@ -85,6 +96,7 @@ type Room struct {
 	Channel chat.Channel
 	Quiet   string    `json:",omitempty"` // rules.Hours in which delivery is held
 	Pass    string    `json:",omitempty"` // rules.Filter of what passes all the same; "" = breaking sources only
+	Tenant  string    `json:",omitempty"` // as of a Want
 	By      string    `json:",omitempty"`
 	At      time.Time `json:",omitzero"`
 }
@@ -95,18 +107,40 @@ type Alert struct {
 	User   chat.Channel  // their direct messages: "discord:@80351110224678912"
 	Source news.SourceID `json:",omitempty"` // "" = every source
 	Filter string        `json:",omitempty"`
+	Tenant string        `json:",omitempty"` // where they asked: they are told what is seen there
 	At     time.Time
 }
 
 // A Digest is a summary at fixed times.
 type Digest struct {
 	ID      string
-	Channel chat.Channel
-	Spec    string // robfig/cron, with CRON_TZ
-	Sources []news.SourceID
-	Period  time.Duration
+	Channel chat.Channel    // where it is posted: a channel, a thread's, or one person's direct messages
+	Thread  bool            `json:",omitempty"` // in the thread of the one source's page, where there is one
+	Home    chat.Channel    // where it was asked for, and whose filters hold
+	Tenant  string          `json:",omitempty"`
+	Spec    string          // robfig/cron, with CRON_TZ
+	Sources []news.SourceID // none = what Home follows
+	File    bool            `json:"-"` // the configuration file says so
 	By      string
 	At      time.Time
+}
+
+// A Tenant is what a server or workspace wants of the whole bot.
+type Tenant struct {
+	Name string // "adapter:tenant"
+	Zone string `json:",omitempty"` // IANA time zone; "" = UTC
+	By   string
+	At   time.Time
+}
+
+// A Recall is an entry that a tenant has withdrawn from its own channels.
+type Recall struct {
+	ID       string
+	Entry    news.Ref
+	Channels []chat.Channel
+	Tenant   string
+	By       string
+	At       time.Time
 }
 
 // File is what the configuration file says.
@@ -114,6 +148,7 @@ type File struct {
 	Sources []news.Source
 	Wants   []Want
 	Rooms   []Room
+	Digests []Digest
 }
 
 // A Desk keeps what is decided. Use New.
@@ -226,7 +261,7 @@ func (d *Desk) Changed() <-chan struct{} { return d.state.Load().superseded }
 
 // Digest returns a digest by its ID, or ErrNone.
 func (d *Desk) Digest(id string) (Digest, error) {
-	if g, ok := d.state.Load().digests[id]; ok {
+	if g, ok := d.state.Load().allDigests[id]; ok {
 		return g, nil
 	}
 	return Digest{}, ErrNone
@@ -247,12 +282,58 @@ func (d *Desk) Filtered(ch chat.Channel) bool {
 
 // AlertFor returns which of a person's alerts wants an entry, "" for none.
 func (d *Desk) AlertFor(user chat.Channel, e *news.Entry) string {
-	for _, a := range d.state.Load().alerts[user] {
-		if (a.Source == "" || a.Source == e.Source) && a.filter.Match(e).Wanted {
+	s := d.state.Load()
+	for _, a := range s.alerts[user] {
+		if s.alerted(&a, e.Source) && a.filter.Match(e).Wanted {
 			return a.ID
 		}
 	}
 	return ""
+}
+
+// Visible reports whether an actor's server or workspace may know of a source:
+// the file has it, or a channel of theirs follows it.
+func (d *Desk) Visible(a Actor, source news.SourceID) bool {
+	return d.state.Load().visible(a.tenant(), source)
+}
+
+// Hidden reports whether there is any source that an actor's server or
+// workspace may not know of.
+func (d *Desk) Hidden(a Actor) bool {
+	s := d.state.Load()
+	for id := range s.followed {
+		if !s.visible(a.tenant(), id) {
+			return true
+		}
+	}
+	return false
+}
+
+// TenantOf returns the server or workspace of a channel about which chat has
+// decided something; ok is false of others.
+func (d *Desk) TenantOf(ch chat.Channel) (tenant string, ok bool) {
+	full, ok := d.state.Load().places[ch]
+	return strings.TrimPrefix(full, ch.Adapter+":"), ok
+}
+
+// Zone returns the time zone of an actor's server or workspace, "" if it has
+// chosen none.
+func (d *Desk) Zone(a Actor) string { return d.state.Load().tenants[a.tenant()].Zone }
+
+// Recalled reports whether an entry was withdrawn from a channel by its own
+// server or workspace.
+func (d *Desk) Recalled(ch chat.Channel, e news.Ref) bool {
+	return d.state.Load().recalled[recallKey{e, ch}]
+}
+
+// Usage is how much of its limits an actor's server or workspace uses, and how
+// many alerts a person has.
+type Usage struct{ Sources, Digests, Alerts int }
+
+// Usage returns what is used.
+func (d *Desk) Usage(a Actor, user chat.Channel) Usage {
+	s := d.state.Load()
+	return Usage{Sources: s.countOf(a.tenant()), Digests: s.digestsOf(a.tenant()), Alerts: len(s.alerts[user])}
 }
 
 // Made is what chat decided and the file does not say.
@@ -268,7 +349,7 @@ type Made struct {
 // those to which chat added something.
 func (d *Desk) Made() Made {
 	s := d.state.Load()
-	m := Made{Digests: d.Digests()}
+	m := Made{Digests: slices.DeleteFunc(d.Digests(), func(g Digest) bool { return g.File })}
 	for _, id := range slices.Sorted(maps.Keys(s.followed)) {
 		m.Followed = append(m.Followed, s.followed[id])
 	}
@@ -292,7 +373,7 @@ func (d *Desk) Made() Made {
 
 // Digests returns every digest, by ID.
 func (d *Desk) Digests() []Digest {
-	digests := d.state.Load().digests
+	digests := d.state.Load().allDigests
 	var list []Digest
 	for _, id := range slices.Sorted(maps.Keys(digests)) {
 		list = append(list, digests[id])

@@ -3,7 +3,9 @@ package desk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +34,12 @@ func (d *drawer) KeptAll(_ context.Context, prefix string) (map[string][]byte, e
 	return found, nil
 }
 
-func (d *drawer) KeepAll(_ context.Context, values map[string][]byte) error {
+func (d *drawer) KeepIf(_ context.Context, key string, was []byte, values map[string][]byte) error {
 	if d.fail != nil {
 		return d.fail
+	}
+	if now, ok := d.values[key]; ok != (was != nil) || string(now) != string(was) {
+		return store.ErrChanged
 	}
 	for k, v := range values {
 		if v == nil {
@@ -275,7 +280,7 @@ func TestAlerts(t *testing.T) {
 
 func TestDigests(t *testing.T) {
 	p := begin(t)
-	g, err := p.AddDigest(t.Context(), editor, desk.Digest{Channel: newsroom, Spec: "CRON_TZ=UTC 0 8 * * *", Period: 24 * time.Hour})
+	g, err := p.AddDigest(t.Context(), editor, desk.Digest{Channel: newsroom, Spec: "CRON_TZ=UTC 0 8 * * *"})
 	p.ok(err)
 	p = p.again()
 	if got := p.Digests(); len(got) != 1 || got[0].ID != g.ID {
@@ -287,6 +292,128 @@ func TestDigests(t *testing.T) {
 	p.ok(p.DropDigest(t.Context(), editor, newsroom, g.ID))
 	if got := p.again().Digests(); got != nil {
 		t.Errorf("digests: %+v", got)
+	}
+}
+
+// TestTenants keeps apart what two servers follow, and lets neither decide for
+// the other.
+func TestTenants(t *testing.T) {
+	ctx := t.Context()
+	p := begin(t)
+	other := desk.Actor{Adapter: "slack", Tenant: "T2", User: "U9", Channel: sport}
+	id, err := p.Follow(ctx, editor, news.Source{ID: "cup", Name: "Cup", URL: "https://news.example/cup"},
+		desk.Want{Subscription: store.Subscription{Channel: newsroom}})
+	p.ok(err)
+	p = p.again()
+	if !p.Visible(editor, id) || p.Visible(other, id) || !p.Visible(other, "council") || p.Hidden(editor) || !p.Hidden(other) {
+		t.Error("a source of one server is seen by another, or hidden from its own")
+	}
+	for what, err := range map[string]error{
+		"pause":    p.Pause(ctx, other, id, newsroom, false),
+		"unfollow": p.Unfollow(ctx, other, id, newsroom),
+		"move":     p.Move(ctx, other, id, newsroom, sport),
+		"set":      p.Set(ctx, other, id, newsroom, "", func(w *desk.Want) { w.Silent = true }),
+	} {
+		if !errors.Is(err, desk.ErrNone) {
+			t.Errorf("%s by another server: %v", what, err)
+		}
+	}
+	_, err = p.AddAlert(ctx, other, reader, "", "goal")
+	p.ok(err)
+	e := &news.Entry{Ref: news.Ref{Source: id, Entry: "e1"}, Headline: "A goal"}
+	if p.Judge(reader, e).Wanted || p.AlertFor(reader, e) != "" {
+		t.Error("an alert tells of a source that its server does not follow")
+	}
+	if _, err := p.Follow(ctx, other, news.Source{ID: "cup", Name: "Cup", URL: "https://news.example/cup"},
+		desk.Want{Subscription: store.Subscription{Channel: sport}}); err != nil {
+		t.Errorf("follow what another follows: %v", err)
+	}
+	if !p.again().Visible(other, id) || !p.Judge(reader, e).Wanted {
+		t.Error("what a server follows too is hidden from it")
+	}
+	if tenant, ok := p.TenantOf(sport); !ok || tenant != "T2" {
+		t.Errorf("the other's channel is of %q", tenant)
+	}
+	if got, want := p.Usage(other, reader), (desk.Usage{Sources: 1, Alerts: 1}); got != want {
+		t.Errorf("usage %+v, want %+v", got, want)
+	}
+}
+
+// TestSourceLimit counts what a server follows, whoever else follows it.
+func TestSourceLimit(t *testing.T) {
+	ctx := t.Context()
+	p := begin(t)
+	follow := func(a desk.Actor, n int) error {
+		id := news.SourceID(fmt.Sprintf("pier-%d", n))
+		_, err := p.Follow(ctx, a, news.Source{ID: id, URL: "https://news.example/" + string(id)},
+			desk.Want{Subscription: store.Subscription{Channel: a.Channel}})
+		return err
+	}
+	other := desk.Actor{Adapter: "slack", Tenant: "T2", User: "U9", Channel: sport}
+	for n := range desk.MaxSources {
+		p.ok(follow(editor, n))
+		p.ok(follow(other, n))
+	}
+	p.ok(follow(desk.Actor{Adapter: "slack", Tenant: "T3", User: "U8", Channel: chat.Channel{Adapter: "slack", ID: "C3"}}, desk.MaxSources))
+	if err := follow(other, desk.MaxSources); !errors.Is(err, desk.ErrLimit) {
+		t.Errorf("one more: %v", err)
+	}
+}
+
+func TestRecall(t *testing.T) {
+	ctx := t.Context()
+	p := begin(t)
+	ref := news.Ref{Source: "council", Entry: "e1"}
+	p.ok(p.Recall(ctx, editor, ref, []chat.Channel{newsroom}))
+	p = p.again()
+	if !p.Recalled(newsroom, ref) || p.Recalled(sport, ref) || p.Recalled(newsroom, news.Ref{Source: "council", Entry: "e2"}) {
+		t.Error("recalled elsewhere, or not where it was to be")
+	}
+}
+
+func TestZone(t *testing.T) {
+	p := begin(t)
+	p.ok(p.SetZone(t.Context(), editor, "Europe/London"))
+	p = p.again()
+	other := editor
+	other.Tenant = "T2"
+	if here, there := p.Zone(editor), p.Zone(other); here != "Europe/London" || there != "" {
+		t.Errorf("zones %q, %q", here, there)
+	}
+	p.ok(p.SetZone(t.Context(), editor, ""))
+	if zone := p.again().Zone(editor); zone != "" {
+		t.Errorf("zone %q", zone)
+	}
+}
+
+// TestLongFilter refuses a filter rather than cut it.
+func TestLongFilter(t *testing.T) {
+	p := begin(t)
+	long := strings.Repeat("harbour ", desk.MaxFilter/8+1)
+	_, err := p.AddAlert(t.Context(), editor, reader, "", long)
+	if !errors.Is(err, desk.ErrFilter) {
+		t.Errorf("alert: %v", err)
+	}
+	p.follow("cup", "https://news.example/cup", sport)
+	if err := p.Set(t.Context(), editor, "cup", sport, "", func(w *desk.Want) { w.Filter = long }); !errors.Is(err, desk.ErrFilter) {
+		t.Errorf("filter: %v", err)
+	}
+}
+
+// TestAuditLength keeps the newest lines, and nobody's alerts.
+func TestAuditLength(t *testing.T) {
+	const most = 500
+	ctx := t.Context()
+	p := begin(t)
+	for n := range most + 20 {
+		p.ok(p.Note(ctx, editor, "pull", strconv.Itoa(n)))
+	}
+	_, err := p.AddAlert(ctx, editor, reader, "", "goal")
+	p.ok(err)
+	acts, err := p.Audit(ctx, "slack", "T1", 10_000)
+	p.ok(err)
+	if len(acts) != most || acts[0].Detail != strconv.Itoa(most+19) || acts[most-1].Detail != "20" {
+		t.Errorf("%d lines, the newest of %q", len(acts), acts[0].Detail)
 	}
 }
 

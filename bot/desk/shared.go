@@ -35,9 +35,6 @@ const (
 	changeAsk  = 20 * time.Millisecond
 )
 
-// errBusy: somebody else changes something, and takes long.
-var errBusy = errors.New("somebody else is changing something at the moment; try again")
-
 // alone waits until no other replica changes anything, and reads what they
 // changed before. done lets the others go on. The mutex is held.
 func (d *Desk) alone(ctx context.Context) (done func(), err error) {
@@ -65,7 +62,7 @@ func (d *Desk) alone(ctx context.Context) (done func(), err error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil, errBusy
+			return nil, ErrBusy
 		}
 	}
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -36,9 +37,12 @@ func (t *table) KeptAll(_ context.Context, prefix string) (map[string][]byte, er
 	return found, nil
 }
 
-func (t *table) KeepAll(_ context.Context, values map[string][]byte) error {
+func (t *table) KeepIf(_ context.Context, key string, was []byte, values map[string][]byte) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if now, ok := t.kept[key]; ok != (was != nil) || string(now) != string(was) {
+		return store.ErrChanged
+	}
 	for k, v := range values {
 		t.kept[k] = v
 		if v == nil {
@@ -142,5 +146,35 @@ func TestDeskBusy(t *testing.T) {
 	defer cancel()
 	if err := d.Note(ctx, Actor{}, "test", ""); err == nil {
 		t.Error("it was changed by two at once")
+	}
+}
+
+// TestHeldUp checks that a replica which is held up between reading and writing
+// changes nothing once another has.
+func TestHeldUp(t *testing.T) {
+	ctx := t.Context()
+	kept := &table{kept: map[string][]byte{}}
+	slow, err := New(ctx, kept, File{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	swift, err := New(ctx, kept, File{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Actor{Adapter: "slack", Tenant: "T1", User: "U1"}
+	err = slow.change(ctx, a, "zone", "", func(dr *draft) error {
+		kept.held = "" // its time is over
+		if err := swift.SetZone(ctx, a, "Europe/Oslo"); err != nil {
+			return err
+		}
+		dr.tenants[a.tenant()] = Tenant{Name: a.tenant(), Zone: "Europe/Rome"}
+		return dr.put(tenantKind+"x", dr.tenants[a.tenant()])
+	})
+	if !errors.Is(err, ErrBusy) {
+		t.Errorf("the slow one: %v", err)
+	}
+	if zone := slow.Zone(a); zone != "Europe/Oslo" {
+		t.Errorf("zone %q", zone)
 	}
 }

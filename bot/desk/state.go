@@ -21,11 +21,18 @@ const (
 	roomKind    = prefix + "room/"
 	alertKind   = prefix + "alert/"
 	digestKind  = prefix + "digest/"
+	recallKind  = prefix + "recall/"
+	tenantKind  = prefix + "tenant/"
 	auditPrefix = "audit/" // not under prefix: it is not read at the start
 )
 
 type wantKey struct {
 	source  news.SourceID
+	channel chat.Channel
+}
+
+type recallKey struct {
+	entry   news.Ref
 	channel chat.Channel
 }
 
@@ -39,6 +46,8 @@ type state struct {
 	roomsIn  map[chat.Channel]Room
 	alerts   map[chat.Channel][]alert // by age
 	digests  map[string]Digest
+	recalls  map[string]Recall
+	tenants  map[string]Tenant // by its name among all adapters
 
 	// What follows from these and the file.
 	wants    map[wantKey]want
@@ -46,6 +55,11 @@ type state struct {
 	filtered map[chat.Channel]bool
 	sources  []news.Source
 	subs     []store.Subscription
+	seen     map[string]map[news.SourceID]bool // by tenant: the sources that its channels follow from chat
+	places   map[chat.Channel]string           // the tenants of channels
+	recalled map[recallKey]bool
+
+	allDigests map[string]Digest // the file's too
 }
 
 // A want is a Want with its filters ready.
@@ -69,7 +83,8 @@ func newState() *state {
 	return &state{
 		superseded: make(chan struct{}),
 		followed:   make(map[news.SourceID]Followed), made: make(map[wantKey]Want),
-		roomsIn: make(map[chat.Channel]Room), alerts: make(map[chat.Channel][]alert), digests: make(map[string]Digest),
+		roomsIn: make(map[chat.Channel]Room), alerts: make(map[chat.Channel][]alert), digests: make(map[string]Digest), recalls: make(map[string]Recall),
+		tenants: make(map[string]Tenant),
 	}
 }
 
@@ -78,7 +93,8 @@ func (s *state) clone() *state {
 	c := &state{
 		superseded: make(chan struct{}),
 		followed:   maps.Clone(s.followed), made: maps.Clone(s.made),
-		roomsIn: maps.Clone(s.roomsIn), alerts: maps.Clone(s.alerts), digests: maps.Clone(s.digests),
+		roomsIn: maps.Clone(s.roomsIn), alerts: maps.Clone(s.alerts), digests: maps.Clone(s.digests), recalls: maps.Clone(s.recalls),
+		tenants: maps.Clone(s.tenants),
 	}
 	for user, list := range c.alerts {
 		c.alerts[user] = slices.Clone(list)
@@ -123,7 +139,22 @@ func (s *state) read(key string, value []byte) error {
 		if err := json.Unmarshal(value, &g); err != nil {
 			return err
 		}
+		if g.Home == (chat.Channel{}) {
+			g.Home = g.Channel
+		}
 		s.digests[g.ID] = g
+	case strings.HasPrefix(key, recallKind):
+		var r Recall
+		if err := json.Unmarshal(value, &r); err != nil {
+			return err
+		}
+		s.recalls[r.ID] = r
+	case strings.HasPrefix(key, tenantKind):
+		var t Tenant
+		if err := json.Unmarshal(value, &t); err != nil {
+			return err
+		}
+		s.tenants[t.Name] = t
 	}
 	return nil // a later version's
 }
@@ -147,8 +178,65 @@ func (s *state) settle(file File) error {
 	if err := s.settleRooms(file); err != nil {
 		return err
 	}
+	s.settleTenants()
+	s.settleDigests(file)
 	s.settleSubs(named)
 	return nil
+}
+
+// settleTenants works out whose channels are whose, and who follows what.
+func (s *state) settleTenants() {
+	s.seen, s.places = make(map[string]map[news.SourceID]bool), make(map[chat.Channel]string)
+	for k, w := range s.made {
+		tenant := s.tenantOf(w)
+		if tenant == "" {
+			continue
+		}
+		s.places[k.channel] = tenant
+		if !w.Made {
+			continue
+		}
+		if s.seen[tenant] == nil {
+			s.seen[tenant] = make(map[news.SourceID]bool)
+		}
+		s.seen[tenant][k.source] = true
+	}
+	for user, list := range s.alerts {
+		s.places[user] = list[0].Tenant
+	}
+	for ch, r := range s.roomsIn {
+		if r.Tenant != "" {
+			s.places[ch] = r.Tenant
+		}
+	}
+	s.recalled = make(map[recallKey]bool)
+	for _, r := range s.recalls {
+		for _, ch := range r.Channels {
+			s.recalled[recallKey{r.Entry, ch}] = true
+		}
+	}
+}
+
+// settleDigests puts the file's digests beside those of chat.
+func (s *state) settleDigests(file File) {
+	s.allDigests = maps.Clone(s.digests)
+	for _, g := range file.Digests {
+		s.allDigests[g.ID] = g
+	}
+}
+
+// tenantOf returns who said last what a channel wants, "" if it is not known.
+func (s *state) tenantOf(w Want) string {
+	if w.Tenant != "" || !w.Made {
+		return w.Tenant
+	}
+	return s.followed[w.Source].Tenant
+}
+
+// visible reports whether a tenant may know of a source.
+func (s *state) visible(tenant string, source news.SourceID) bool {
+	_, made := s.followed[source]
+	return !made || s.seen[tenant][source]
 }
 
 func (s *state) settleWants(file File, named map[news.SourceID]bool) error {
@@ -256,10 +344,18 @@ func (s *state) settleSubs(named map[news.SourceID]bool) {
 	})
 }
 
+// alerted reports whether an alert is about a source.
+func (s *state) alerted(a *alert, source news.SourceID) bool {
+	if a.Source != "" {
+		return a.Source == source
+	}
+	return a.Tenant == "" || s.visible(a.Tenant, source)
+}
+
 // judgeAlerts wants what one of a person's alerts wants.
 func (s *state) judgeAlerts(user chat.Channel, e *news.Entry) rules.Verdict {
 	for _, a := range s.alerts[user] {
-		if a.Source != "" && a.Source != e.Source {
+		if !s.alerted(&a, e.Source) {
 			continue
 		}
 		if v := a.filter.Match(e); v.Wanted {

@@ -18,6 +18,23 @@ func (s *Store) Keep(ctx context.Context, key string, value []byte) error {
 
 // KeepAll implements [store.Store].
 func (s *Store) KeepAll(ctx context.Context, values map[string][]byte) error {
+	return s.keep(ctx, values, func(*txn) error { return nil })
+}
+
+// KeepIf implements [store.Store].
+func (s *Store) KeepIf(ctx context.Context, key string, was []byte, values map[string][]byte) error {
+	return s.keep(ctx, values, func(t *txn) error {
+		var now []byte
+		found, err := t.get(keptBucket, []byte(key), &now)
+		if err == nil && (found != (was != nil) || !bytes.Equal(now, was)) {
+			err = fmt.Errorf("kept value %.40q: %w", key, store.ErrChanged)
+		}
+		return err
+	})
+}
+
+// keep keeps values in one transaction, unless the check refuses.
+func (s *Store) keep(ctx context.Context, values map[string][]byte, check func(*txn) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -28,6 +45,9 @@ func (s *Store) KeepAll(ctx context.Context, values map[string][]byte) error {
 		}
 	}
 	return s.write(ctx, func(t *txn) (func(), error) {
+		if err := check(t); err != nil {
+			return nil, err
+		}
 		for key, v := range values {
 			var err error
 			if v == nil {

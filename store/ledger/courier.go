@@ -164,10 +164,17 @@ func (c *Courier) Closings() error {
 	return nil
 }
 
-// Asked promises what a caller asks for by itself.
+// Asked promises what a caller asks for by itself. A card is looked at again
+// where one stands or is promised; it is promised nowhere else.
 func (c *Courier) Asked(ch chat.Channel, p store.Promise, silent, breaking bool) error {
-	if p.Kind == store.Card || p.Kind == store.Head || p.Kind == store.Rollup {
+	if p.Kind == store.Head || p.Kind == store.Rollup {
 		return fmt.Errorf("a promise of kind %q is not made by itself", p.Kind)
+	}
+	if p.Kind == store.Card {
+		stands, err := c.Books.Receipt(ch, Slot(p.Kind, p.Entry, 0))
+		if err != nil || stands == nil {
+			return err
+		}
 	}
 	return c.promise(ch, subject{
 		kind: p.Kind, entry: p.Entry, number: p.Number, since: p.Since, text: p.Text, silent: silent, breaking: breaking,

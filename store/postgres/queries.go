@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -398,6 +399,31 @@ func (s *Store) Keep(ctx context.Context, key string, value []byte) error {
 
 // KeepAll implements [store.Store].
 func (s *Store) KeepAll(ctx context.Context, values map[string][]byte) error {
+	return s.keep(ctx, values, func(*txn) error { return nil })
+}
+
+// KeepIf implements [store.Store]. Whoever keeps a value under the key waits for
+// whoever else does.
+func (s *Store) KeepIf(ctx context.Context, key string, was []byte, values map[string][]byte) error {
+	return s.keep(ctx, values, func(t *txn) error {
+		if _, err := t.Exec(t.ctx, `SELECT pg_advisory_xact_lock(hashtext('pullquote kept'), hashtext($1))`, key); err != nil {
+			return err
+		}
+		var now []byte
+		err := t.QueryRow(t.ctx, `SELECT value FROM kept WHERE key = $1`, []byte(key)).Scan(&now)
+		found := err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = nil
+		}
+		if err == nil && (found != (was != nil) || !bytes.Equal(now, was)) {
+			err = fmt.Errorf("kept value %.40q: %w", key, store.ErrChanged)
+		}
+		return err
+	})
+}
+
+// keep keeps values in one transaction, unless the check refuses.
+func (s *Store) keep(ctx context.Context, values map[string][]byte, check func(*txn) error) error {
 	keys := make([]string, 0, len(values))
 	for key, v := range values {
 		if err := ledger.CheckKept(key, v); err != nil {
@@ -407,6 +433,9 @@ func (s *Store) KeepAll(ctx context.Context, values map[string][]byte) error {
 	}
 	slices.Sort(keys) // always in the same order: nobody waits for one who waits for him
 	return s.write(ctx, func(t *txn) error {
+		if err := check(t); err != nil {
+			return err
+		}
 		t.wake = len(keys) > 0
 		batch := &pgx.Batch{}
 		for _, key := range keys {

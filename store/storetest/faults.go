@@ -120,6 +120,9 @@ var calls = []call{
 	{"KeepAll", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
 		return s.KeepAll(ctx, map[string][]byte{"key": []byte("should not be seen")})
 	}},
+	{"KeepIf", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
+		return s.KeepIf(ctx, "absent", nil, map[string][]byte{"key": []byte("should not be seen")})
+	}},
 	{"Kept", func(ctx context.Context, s store.Store, _ store.Lease, _ store.Lane, _ store.DeliveryID) error {
 		_, err := s.Kept(ctx, "kept")
 		return err

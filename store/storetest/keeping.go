@@ -151,6 +151,35 @@ var keptCases = []testCase{
 		p.ok(err)
 		p.same("kept then", all, map[string][]byte{"desk/two": big, "desk/three": []byte("3")})
 	}},
+	{"values are kept only if another is what it was", func(p *probe) {
+		values := map[string][]byte{"version": []byte("1"), "desk/one": []byte("1")}
+		p.wantErr(p.s.KeepIf(p.ctx, "version", []byte(""), values), store.ErrChanged)
+		p.ok(p.s.KeepIf(p.ctx, "version", nil, values))
+		for _, was := range [][]byte{nil, {}, []byte("0"), []byte("11")} {
+			p.wantErr(p.s.KeepIf(p.ctx, "version", was, map[string][]byte{"version": []byte("2"), "desk/one": nil}), store.ErrChanged)
+		}
+		one, err := p.s.Kept(p.ctx, "desk/one")
+		p.ok(err)
+		p.same("kept", string(one), "1")
+		p.ok(p.s.KeepIf(p.ctx, "version", []byte("1"), map[string][]byte{"version": nil, "desk/one": []byte("2")}))
+		p.ok(p.s.KeepIf(p.ctx, "version", nil, nil))
+	}},
+	{"of several who keep values if nothing changed one succeeds", func(p *probe) {
+		const many = 8
+		done := make(chan error, many)
+		for i := range many {
+			go func() { done <- p.s.KeepIf(p.ctx, "version", nil, map[string][]byte{"version": {byte(i)}}) }()
+		}
+		kept := 0
+		for range many {
+			if err := <-done; err == nil {
+				kept++
+			} else {
+				p.wantErr(err, store.ErrChanged)
+			}
+		}
+		p.same("kept", kept, 1)
+	}},
 	{"values too large, keys too long: nothing is kept", func(p *probe) {
 		for name, bad := range map[string]struct {
 			key   string

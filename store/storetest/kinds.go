@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -251,10 +252,29 @@ var noteCases = []testCase{
 		p.sync(nil)
 		p.same("kept when nothing is followed", p.backlog(), store.Backlog{Due: 1})
 	}},
-	{"cards, pages and roll-ups are not promised by themselves", func(p *probe) {
+	{"a card is promised by itself only where one stands", func(p *probe) {
+		p.follow("harbour", "a", "b")
+		p.record("harbour", added(entry("e1", 1, "One")))
+		w := p.sendTo("a")
+		card := store.Promise{Kind: store.Card, Entry: ref("harbour", "e1")}
+		for _, ch := range []string{"a", "b", "elsewhere"} {
+			p.ok(p.s.Promise(p.ctx, channel(ch), card))
+		}
+		due := p.due()
+		slices.Sort(due)
+		p.same("due", due, []string{"a", "b"})
+		again := p.begin(p.lane("a"))
+		if again.Receipt == nil || again.Delivery.Key != w.Delivery.Key || again.Delivery.Revision <= w.Delivery.Revision {
+			p.Errorf("the card again: %+v after %+v", again.Delivery, w.Delivery)
+		}
+		if first := p.begin(p.lane("b")); first.Receipt != nil || first.Delivery.Revision != 1 {
+			p.Errorf("the card that was to come: %+v", first.Delivery)
+		}
+	}},
+	{"pages and roll-ups are not promised by themselves", func(p *probe) {
 		p.follow("harbour", "a")
 		p.record("harbour", quiet(added(entry("e1", 1, "One"))))
-		for _, kind := range []store.Kind{store.Card, store.Head, store.Rollup} {
+		for _, kind := range []store.Kind{store.Head, store.Rollup} {
 			if err := p.s.Promise(p.ctx, channel("a"), store.Promise{Kind: kind, Entry: ref("harbour", "e1")}); err == nil {
 				p.Errorf("kind %q was promised", kind)
 			}
