@@ -96,9 +96,11 @@ func (g *digester) promise(ctx context.Context, d desk.Digest, now time.Time) (n
 		return next, nil
 	}
 	if now.Sub(slot) <= staleDigest {
-		err = g.store.Promise(ctx, d.Channel, store.Promise{
-			Kind: store.Digest, Number: digestNumber(d.ID, slot), Text: digestText(d.ID, last, slot),
-		})
+		p := store.Promise{Kind: store.Digest, Number: digestNumber(d.ID, slot), Text: digestText(d.ID, last, slot)}
+		if d.Thread && len(d.Sources) == 1 {
+			p.Entry.Source = d.Sources[0] // it stands where that source's updates do
+		}
+		err = g.store.Promise(ctx, d.Channel, p)
 		if err != nil {
 			return now, fmt.Errorf("promise digest %s: %w", d.ID, err)
 		}
@@ -226,12 +228,6 @@ func (p *porter) fillDigest(ctx context.Context, w store.Work) (store.Work, erro
 	if len(sources) == 0 {
 		return w, nil
 	}
-	if d.Thread {
-		if w.Head, err = p.headOf(ctx, sources[0]); err != nil {
-			return w, err
-		}
-		w.Subscription.Style = store.Thread
-	}
 	// What was seen in the period counts, even if it was published before.
 	entries, _, err := p.store.Latest(ctx, store.Query{Sources: sources, Since: from.Add(-defaultMaxAge), AsOf: to, Limit: digestWindow})
 	for i := range entries {
@@ -242,21 +238,6 @@ func (p *porter) fillDigest(ctx context.Context, w store.Work) (store.Work, erro
 	}
 	w.Count = len(w.Entries)
 	return w, err
-}
-
-// headOf returns the message of a source's page in the channel, nil if there is
-// none or somebody deleted it: the digest stands in the channel itself then.
-func (p *porter) headOf(ctx context.Context, source news.SourceID) (*store.Receipt, error) {
-	receipts, err := p.store.Receipts(ctx, news.Ref{Source: source})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range receipts {
-		if r.Kind == store.Head && r.Channel == p.lane.Channel && r.Message != "" && !r.Gone {
-			return &r, nil
-		}
-	}
-	return nil, nil
 }
 
 // digestForm composes the card of a digest: what mattered, in the order it

@@ -22,6 +22,9 @@ type porter struct {
 	result  laneResult
 }
 
+// giveUp is for how long a lane is left that could not be worked on.
+const giveUp = time.Second
+
 func (d *dispatcher) porter(sending context.Context, l store.Lane) *porter {
 	return &porter{
 		dispatcher: d, lane: l, adapter: d.adapters[l.Channel.Adapter], sending: sending,
@@ -33,7 +36,11 @@ func (d *dispatcher) porter(sending context.Context, l store.Lane) *porter {
 // nothing more is due, or it is put off, or ctx is done.
 func (p *porter) serve(ctx context.Context) laneResult {
 	save := context.WithoutCancel(ctx) // what happened must be saved whoever stops
-	p.result.err = p.ledgerError(p.work(ctx, save))
+	err := p.work(ctx, save)
+	p.result.err = p.ledgerError(err)
+	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
+		p.until = time.Now().Add(giveUp) // whatever it is, trying at once is of no use
+	}
 	if err := p.store.Release(save, p.lane, p.until); p.result.err == nil && fatal(err) {
 		p.result.err = fmt.Errorf("release %s: %w", p.lane.Channel, err)
 	}
