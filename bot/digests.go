@@ -15,9 +15,11 @@ import (
 // digest lists, adds or removes a channel's digests.
 func (b *Bot) digest(ctx context.Context, r request) (chat.Reply, error) {
 	if r.Options == nil && r.Kind == chat.Invoke { // free words: "add daily 08:00 Europe/London source:harbour to:me"
-		rest, named := cutNamed(r.Text, "source", "to", "channel", "when")
-		r.args = map[string]string{"source": named["source"], "to": named["to"], "channel": named["channel"]}
-		r.args["do"], rest, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		rest, named := cutNamed(r.Text, "do", "source", "to", "channel", "when")
+		r.args = map[string]string{"do": named["do"], "source": named["source"], "to": named["to"], "channel": named["channel"]}
+		if r.args["do"] == "" {
+			r.args["do"], rest, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		}
 		r.args["when"] = strings.TrimSpace(named["when"] + " " + rest)
 	}
 	switch r.args["do"] {
