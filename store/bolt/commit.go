@@ -18,6 +18,8 @@ import (
 type txn struct {
 	tx    *bbolt.Tx
 	dirty bool // something was written
+
+	visited int // keys of indexes that were looked at, and entries read through them
 }
 
 // get decodes the record of key into v and reports whether there is one.

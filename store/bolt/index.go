@@ -173,6 +173,7 @@ func (t *txn) putSpeaker(name string, before time.Time) error {
 
 // A run is a stretch of an index: the keys with one prefix, in order.
 type run struct {
+	t      *txn
 	c      *bbolt.Cursor
 	prefix []byte
 	rest   []byte // of the current key, after the prefix; nil at the end
@@ -180,12 +181,13 @@ type run struct {
 }
 
 func (t *txn) run(bucket string, prefix []byte) *run {
-	r := &run{c: t.tx.Bucket([]byte(bucket)).Cursor(), prefix: prefix}
+	r := &run{t: t, c: t.tx.Bucket([]byte(bucket)).Cursor(), prefix: prefix}
 	r.set(r.c.Seek(prefix))
 	return r
 }
 
 func (r *run) set(k, v []byte) {
+	r.t.visited++
 	r.rest, r.value = nil, nil
 	if k != nil && bytes.HasPrefix(k, r.prefix) {
 		r.rest, r.value = k[len(r.prefix):], v

@@ -52,6 +52,7 @@ func (t *txn) resolve(ref news.Ref) (news.Ref, error) {
 
 // indexed returns the entry that an index names.
 func (t *txn) indexed(ref []byte) (e news.Entry, err error) {
+	t.visited++
 	found, err := t.get(entryBucket, ref, &e)
 	if err == nil && !found {
 		err = damaged("an index names %q, which is not there", ref)

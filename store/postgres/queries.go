@@ -105,16 +105,11 @@ func (s *Store) Latest(ctx context.Context, q store.Query) (entries []news.Entry
 func (s *Store) Quotes(ctx context.Context, q store.Query) (quotes []store.QuoteHit, more bool, err error) {
 	p := newPage(q)
 	err = s.view(ctx, func(t *txn) error {
-		rows, err := t.Query(t.ctx, `
-			SELECT q.number, e.rec FROM (
-				SELECT source, entry, number, at FROM quote
-				WHERE ($1::text[] IS NULL OR source = ANY($1)) AND ($2::timestamptz IS NULL OR at >= $2)
-					AND ($3::timestamptz IS NULL OR seen <= $3)
-					AND ($6::tsquery IS NULL OR words @@ $6) AND ($7::tsquery IS NULL OR who @@ $7)
-				ORDER BY at DESC, source, entry, number OFFSET $4 LIMIT $5
-			) AS q JOIN entry e ON e.source = q.source AND e.id = q.entry
-			ORDER BY q.at DESC, q.source, q.entry, q.number`,
-			p.sources, p.since, p.asOf, p.offset, p.limit+1, prefixes(q.Words), prefixes(q.Speaker))
+		words, who := prefixes(q.Words), prefixes(q.Speaker)
+		if err := t.planSearch(words, who); err != nil {
+			return err
+		}
+		rows, err := t.Query(t.ctx, selectQuotes, p.sources, p.since, p.asOf, p.offset, p.limit+1, words, who)
 		if err != nil {
 			return err
 		}
@@ -138,6 +133,40 @@ func (s *Store) Quotes(ctx context.Context, q store.Query) (quotes []store.Quote
 	})
 	return quotes, more, err
 }
+
+// frequent is how many quotes make it better to go through all from the newest
+// on than to sort those that fit.
+const frequent = 2000
+
+// planSearch has the database look words up in their index if few quotes hold
+// them. Left to itself it goes through all quotes: it takes words that may go on
+// for more frequent than they are (PostgreSQL's DEFAULT_TS_MATCH_SEL).
+func (t *txn) planSearch(words, who *string) error {
+	if words == nil && who == nil {
+		return nil
+	}
+	if _, err := t.Exec(t.ctx, `
+		SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off`); err != nil {
+		return err
+	}
+	var n int
+	err := t.QueryRow(t.ctx, `SELECT count(*) FROM (SELECT 1 FROM quote
+		WHERE ($1::tsquery IS NULL OR words @@ $1) AND ($2::tsquery IS NULL OR who @@ $2) LIMIT $3) AS n`, words, who, frequent).Scan(&n)
+	if err == nil && n >= frequent {
+		_, err = t.Exec(t.ctx, `SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = off`)
+	}
+	return err
+}
+
+const selectQuotes = `
+	SELECT q.number, e.rec FROM (
+		SELECT source, entry, number, at FROM quote
+		WHERE ($1::text[] IS NULL OR source = ANY($1)) AND ($2::timestamptz IS NULL OR at >= $2)
+			AND ($3::timestamptz IS NULL OR seen <= $3)
+			AND ($6::tsquery IS NULL OR words @@ $6) AND ($7::tsquery IS NULL OR who @@ $7)
+		ORDER BY at DESC, source, entry, number OFFSET $4 LIMIT $5
+	) AS q JOIN entry e ON e.source = q.source AND e.id = q.entry
+	ORDER BY q.at DESC, q.source, q.entry, q.number`
 
 // prefixes returns a query for all words of a text, each of which may go on;
 // nil for a text without any. Words hold letters, digits and marks only.
