@@ -406,7 +406,7 @@ func renderReply(r chat.Reply) message {
 	if note := clip(inline(r.Note), maxHeadline); note != "" {
 		end.add(slack.NewContextBlock("", plain(note)))
 	}
-	l.room += end.room - maxButtons*(maxLabel+100)
+	l.room += end.room - maxButtons*(maxLabel+100) - menuRoom(r.Menus)
 	l.text(r.Text, false)
 	for i, c := range r.Items {
 		if i == maxItems {

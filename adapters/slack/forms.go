@@ -188,13 +188,27 @@ func isSlackID(s, kinds string) bool {
 	return len(s) >= 6 && len(s) <= 24 && alphanumeric(s) && s == strings.ToUpper(s) && strings.ContainsRune(kinds, rune(s[0]))
 }
 
-// maxChoices is how many options a menu of Slack's has.
-const maxChoices = 100
+// What a [chat.Reply] has at most; Slack would take 100 options.
+const (
+	maxMenus   = 2
+	maxChoices = 25
+)
+
+// menuRoom returns how many characters of a message menus may take.
+func menuRoom(list []chat.Menu) (n int) {
+	for _, m := range list[:min(len(list), maxMenus)] {
+		n += maxLabel
+		for _, c := range m.Choices[:min(len(m.Choices), maxChoices)] {
+			n += maxLabel + len(m.Action) + 1 + len(c.Value)
+		}
+	}
+	return n
+}
 
 // menus returns the reply's menus, nil for none.
 func menus(list []chat.Menu) slack.Block {
 	var elements []slack.BlockElement
-	for _, m := range list {
+	for _, m := range list[:min(len(list), maxMenus)] {
 		var options []*slack.OptionBlockObject
 		for _, c := range m.Choices {
 			label := clip(inline(c.Label), maxLabel)
