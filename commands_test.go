@@ -655,3 +655,41 @@ func TestSuggestions(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandFlood sends 1,000 commands of 200 people at once over the real
+// wire. Each is acknowledged in the platform's time (else asking fails) and
+// answered, and a card that comes meanwhile is posted.
+func TestCommandFlood(t *testing.T) {
+	for _, open := range []func(*testing.T) shell{slackShell, discordShell} {
+		sh := open(t)
+		t.Run(sh.adapter().Name(), func(t *testing.T) {
+			w := newTown(t, sh)
+			const people, each, together = 200, 5, 40
+			jobs := make(chan string)
+			var asking sync.WaitGroup
+			for range together {
+				asking.Go(func() {
+					for who := range jobs {
+						s, err := sh.ask(who, "/latest source:harbour count:1")
+						if err != nil || !strings.Contains(s.words, "The ferry waits") && !strings.Contains(s.words, "The bell rings") {
+							t.Errorf("%s is answered %q, %v", who, s.words, err)
+						}
+					}
+				})
+			}
+			crowd := make([]string, people)
+			for i := range crowd {
+				crowd[i] = sh.member()
+			}
+			for i := range people * each {
+				if i == people {
+					w.publish("harbour", "harbour", "The bell rings")
+				}
+				jobs <- crowd[i%people]
+			}
+			close(jobs)
+			asking.Wait()
+			w.shows(w.room, "The bell rings")
+		})
+	}
+}
